@@ -1,0 +1,93 @@
+# c2fseg in two commands: `make demo` and `make test`. `make` alone lists all of them.
+#
+# Everything is installed into $(VENV), in the versions of requirements/constraints.txt. A stamp per
+# step keeps a second call from installing anything again; `make clean-venv` starts over.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+# Arguments for pip, such as: make demo PIP_ARGS="--find-links FOLDER-WITH-WHEELS"
+PIP_ARGS ?=
+# Arguments for pytest, such as: make test PYTEST_ARGS="tests/structures -x"
+PYTEST_ARGS ?=
+# Processes that share the test suite, each on one core.
+JOBS ?= 2
+
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/.c2fseg
+PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
+	-c requirements/constraints.txt
+TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types shapes train-shapes clean clean-venv
+.DELETE_ON_ERROR:
+
+help: ## list the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMPS)/core ## create .venv and install the library into it
+
+demo: $(STAMPS)/core ## complete hidden objects of sample pictures with the shipped weights
+	$(PY) demo/image_demo.py
+
+test: $(STAMPS)/tests ## run the whole test suite
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(STAMPS)/dev ## check style and layout of the code
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(STAMPS)/dev ## bring style and layout in order
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types: $(STAMPS)/dev ## check types
+	$(PY) -m mypy $(TYPED)
+
+shapes: $(STAMPS)/core data/shapes/.complete ## make the built-in data set in data/shapes
+
+data/shapes/.complete: | $(STAMPS)/core
+	$(PY) tools/dataset_converters/make_shapes.py --out data/shapes
+	@touch $@
+
+train-shapes: shapes ## train both stages on the built-in data, on the CPU
+	$(PY) tools/train.py configs/vqgan_shapes.py
+	$(PY) tools/train.py configs/c2f_shapes.py --cfg-options \
+		model.tokenizer.init_cfg.checkpoint="$$(cat work_dirs/vqgan_shapes/last_checkpoint)"
+
+clean: ## remove what the tools wrote: outputs, caches, build folders
+	rm -rf outputs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .dist_test
+
+clean-venv: ## remove the virtual environment
+	rm -rf $(VENV)
+
+# --- installation -----------------------------------------------------------------------------
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "c2fseg needs Python 3.10 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." \
+		"Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Could not create $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(STAMPS)/core: requirements/runtime.txt requirements/constraints.txt setup.py | $(PY)
+	@echo "Installing torch and the other packages that c2fseg needs (once; a minute or more)"
+	@$(PIP) setuptools wheel
+	@$(PIP) -r requirements/runtime.txt
+	@$(PY) -m pip show --quiet mmcv 2>/dev/null || { \
+		echo "Installing mmcv-lite"; $(PIP) mmcv-lite; }
+	@echo "Installing c2fseg from this folder"
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/tests: $(STAMPS)/core requirements/tests.txt
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements/tests.txt
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/tests requirements/dev.txt
+	@echo "Installing ruff, mypy and pre-commit"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@

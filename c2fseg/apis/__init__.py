@@ -1,0 +1,9 @@
+"""Calls for users: a model from a config, and an inferencer from a model."""
+
+from __future__ import annotations
+
+from c2fseg.apis.inferencer import AmodalInferencer
+from c2fseg.apis.init_model import init_model
+from c2fseg.apis.mask_files import MaskEntry, MaskFile
+
+__all__ = ['AmodalInferencer', 'MaskEntry', 'MaskFile', 'init_model']

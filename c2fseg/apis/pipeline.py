@@ -1,0 +1,93 @@
+"""InferencePipeline: the test pipeline of a config, without annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import Compose
+from mmengine.config import Config
+
+from c2fseg.datasets.transforms.packing import META_KEYS
+
+# Only the truth tells it.
+UNKNOWN_META = ('occlusion_rate',)
+
+
+class InferencePipeline:
+    """The transforms of ``test_dataloader`` behind the loading, for crops as in the test.
+
+    Args:
+        cfg: Config with ``test_dataloader.dataset.pipeline``.
+
+    Raises:
+        KeyError: The config has no test pipeline.
+        ValueError: The pipeline does not crop, or does not pack for the amodal model.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        steps = _test_pipeline(cfg)
+        types = [step['type'] for step in steps]
+        for needed in ('CropObject', 'PackAmodalInputs'):
+            if needed not in types:
+                raise ValueError(
+                    f'The test pipeline of {cfg.filename or "the config"} has no {needed} (it has '
+                    f'{", ".join(types)}): expected the config of an amodal model'
+                )
+        self.exif = 'apply'
+        kept = []
+        for step in steps:
+            if step['type'] == 'LoadFrames':
+                self.exif = step.get('exif', 'apply')
+            if step['type'].startswith('Load'):
+                continue
+            if step['type'] == 'PackAmodalInputs':
+                keys = step.get('meta_keys', META_KEYS)
+                known = tuple(key for key in keys if key not in UNKNOWN_META)
+                step = {**step, 'pack_full_masks': False, 'meta_keys': known}
+            kept.append(step)
+        self.transforms = Compose(kept)
+
+    def __call__(
+        self, image: np.ndarray, visible: np.ndarray, sample_id: str, name: str
+    ) -> dict[str, Any]:
+        """Crop and pack one object.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            visible: (H, W) uint8, its visible mask.
+            sample_id: Name of the object.
+            name: Name of the picture.
+
+        Returns:
+            ``inputs`` and ``data_samples``, as the data set gives them.
+        """
+        results = {
+            'img': image[None],  # (1, H, W, 3)
+            'visible_mask': visible[None],  # (1, H, W)
+            'height': image.shape[0],
+            'width': image.shape[1],
+            'img_paths': [name],
+            'image_id': name,
+            'annotation_id': sample_id,
+            'category_id': None,
+            'category': None,
+            'sample_id': sample_id,
+            'frame_valid': np.ones(1, bool),
+        }
+        packed = self.transforms(results)
+        assert packed is not None, 'a test pipeline drops nothing'
+        return packed
+
+
+def _test_pipeline(cfg: Config) -> Sequence[dict[str, Any]]:
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    while 'pipeline' not in dataset and 'dataset' in dataset:  # a wrapper
+        dataset = dataset['dataset']
+    if 'pipeline' not in dataset:
+        raise KeyError(
+            f'{cfg.filename or "The config"} has no test_dataloader.dataset.pipeline, which says '
+            'how objects are cropped'
+        )
+    return dataset['pipeline']

@@ -1,0 +1,17 @@
+"""The steps of a pipeline, in their order: loading, cropping, augmentation, packing."""
+
+from .augmentation import ChooseMaskTarget, FlipObject, PerturbVisibleMask
+from .cropping import CropObject
+from .loading import LoadAmodalMasks, LoadFrames
+from .packing import PackAmodalInputs, PackMaskInputs
+
+__all__ = [
+    'ChooseMaskTarget',
+    'CropObject',
+    'FlipObject',
+    'LoadAmodalMasks',
+    'LoadFrames',
+    'PackAmodalInputs',
+    'PackMaskInputs',
+    'PerturbVisibleMask',
+]

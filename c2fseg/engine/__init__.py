@@ -1,0 +1,29 @@
+"""What drives a training or a test beside the model: samplers, loops, hooks, constructors."""
+
+from .hooks import (
+    AmodalVisualizationHook,
+    AtomicCheckpointHook,
+    InvalidLossError,
+    InvalidLossHook,
+    ReconstructionVisualizationHook,
+    SeedEachIterationHook,
+)
+from .loops import ResumableIterLoop
+from .optim_wrapper_constructors import (
+    MultiOptimWrapperConstructor,
+    TrainableOptimWrapperConstructor,
+)
+from .samplers import ResumableInfiniteSampler
+
+__all__ = [
+    'AmodalVisualizationHook',
+    'AtomicCheckpointHook',
+    'InvalidLossError',
+    'InvalidLossHook',
+    'MultiOptimWrapperConstructor',
+    'ReconstructionVisualizationHook',
+    'ResumableInfiniteSampler',
+    'ResumableIterLoop',
+    'SeedEachIterationHook',
+    'TrainableOptimWrapperConstructor',
+]

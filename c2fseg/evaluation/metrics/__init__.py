@@ -1,0 +1,6 @@
+"""MMEngine metrics on top of the functions in ``c2fseg.evaluation.functional``."""
+
+from c2fseg.evaluation.metrics.amodal_iou import AmodalIoU
+from c2fseg.evaluation.metrics.reconstruction_iou import ReconstructionIoU
+
+__all__ = ['AmodalIoU', 'ReconstructionIoU']

@@ -1,0 +1,368 @@
+"""C2F-Seg: a coarse amodal mask from a masked transformer, then a refined one."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from torch import Tensor
+
+from c2fseg.models.decoding import ParallelDecoder
+from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
+from c2fseg.models.segmentors.stage_losses import (
+    hide_tokens,
+    refinement_losses,
+    sample_tokens,
+    token_loss,
+)
+from c2fseg.models.utils import load_strictly, read_state
+from c2fseg.registry import MASKED_TRANSFORMERS, MODELS, REFINERS, TOKENIZERS
+from c2fseg.structures import AmodalDataSample, paste_masks
+
+Generators = Sequence[torch.Generator] | torch.Generator | None
+
+
+@MODELS.register_module()
+class C2FSeg(BaseModel):
+    """Image encoder, frozen mask tokenizer, masked transformer, parallel decoder and refiner.
+
+    Images and clips are the same model: an image is a clip of one frame. Source: C2F-Seg,
+    ICCV 2023, section 3.
+
+    Args:
+        backbone: Config in MODELS of an image encoder that returns four maps.
+        tokenizer: Config in TOKENIZERS; its weights stay frozen.
+        transformer: Config in MASKED_TRANSFORMERS. ``in_channels``, ``codebook_size`` and
+            ``grid_size`` come from the other parts.
+        refiner: Config in REFINERS. ``in_channels`` comes from ``feature_channels``.
+        decoder: Arguments of :class:`ParallelDecoder`; its scheduler serves training too.
+        feature_channels: Channels of the four maps of the backbone, the finest first. The last
+            map must have the grid of the tokens.
+        backbone_visible_mask: Append the visible mask to the channels of the picture. The
+            backbone needs ``in_channels=4`` then.
+        train_cfg: See :class:`TrainSettings`.
+        test_cfg: See :class:`TestSettings`.
+        data_preprocessor: Config of the data preprocessor.
+        init_cfg: MMEngine's initialisation config.
+
+    Raises:
+        ValueError: If the configs of the parts contradict each other.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        tokenizer: dict,
+        transformer: dict,
+        refiner: dict,
+        decoder: dict,
+        feature_channels: Sequence[int] = (256, 512, 1024, 2048),
+        backbone_visible_mask: bool = False,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            # Built here, in this library's scope, and not by MMEngine in its own.
+            data_preprocessor=MODELS.build(
+                data_preprocessor or dict(type='AmodalDataPreprocessor')
+            ),
+            init_cfg=init_cfg,
+        )
+        if len(feature_channels) != 4:
+            raise ValueError(f'C2FSeg: four feature_channels expected, got {feature_channels}')
+        self.feature_channels = tuple(feature_channels)
+        self.backbone_visible_mask = backbone_visible_mask
+        self.train_cfg = TrainSettings.from_config(train_cfg)
+        self.test_cfg = TestSettings.from_config(test_cfg)
+        self.backbone = MODELS.build(backbone)
+        expected = 4 if backbone_visible_mask else 3
+        found = getattr(self.backbone, 'in_channels', expected)
+        if found != expected:
+            raise ValueError(
+                f'C2FSeg: with backbone_visible_mask={backbone_visible_mask} the backbone needs '
+                f'in_channels={expected}, got {found}'
+            )
+        self.tokenizer = TOKENIZERS.build(tokenizer)
+        self.tokenizer.requires_grad_(False).eval()
+        self.transformer = MASKED_TRANSFORMERS.build(
+            _with_derived(
+                transformer,
+                'transformer',
+                in_channels=self.feature_channels[-1],
+                codebook_size=self.tokenizer.codebook_size,
+                grid_size=tuple(self.tokenizer.grid_size),
+            )
+        )
+        self.refiner = REFINERS.build(
+            _with_derived(refiner, 'refiner', in_channels=self.feature_channels)
+        )
+        self.decoder = ParallelDecoder(**decoder)
+
+    @property
+    def mask_token(self) -> int:
+        """Id of [MASK], the codebook size."""
+        return self.tokenizer.codebook_size
+
+    def init_weights(self) -> None:
+        """Initialise the parts; the tokenizer's checkpoint must fit it key by key.
+
+        Raises:
+            CheckpointError: If the tokenizer's file is missing, damaged or carries code.
+            RuntimeError: If keys of the tokenizer are missing or unexpected.
+        """
+        init_cfg = getattr(self.tokenizer, 'init_cfg', None)
+        if init_cfg and init_cfg.get('type') == 'Pretrained':
+            self._load_tokenizer(init_cfg['checkpoint'], init_cfg.get('prefix', ''))
+        else:
+            MMLogger.get_current_instance().warning(
+                'C2FSeg: the tokenizer has no pretrained weights and is frozen: its tokens mean '
+                "nothing. Set init_cfg=dict(type='Pretrained', checkpoint=..., "
+                "prefix='autoencoder.') or load a checkpoint of the whole model."
+            )
+        super().init_weights()
+
+    def _load_tokenizer(self, path: str, prefix: str) -> None:
+        prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+        state = read_state(path)
+        part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+        load_strictly(self.tokenizer, part, f'{path} (prefix {prefix!r})')
+        # MMEngine's own loading of the same file, which only warns, is not to follow.
+        self.tokenizer.is_init = True
+
+    def train(self, mode: bool = True) -> C2FSeg:
+        """Switch the mode; the tokenizer stays in evaluation mode."""
+        super().train(mode)
+        self.tokenizer.eval()
+        return self
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[AmodalDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[AmodalDataSample]:
+        """Run the model on a preprocessed batch.
+
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+            data_samples: One per object; needed by ``loss`` and ``predict``.
+            mode: ``loss``, ``predict``, or ``tensor`` for :meth:`complete`.
+
+        Returns:
+            Losses, samples or crop probabilities.
+
+        Raises:
+            ValueError: If the mode is unknown or samples are missing.
+        """
+        if mode == 'tensor':
+            return self.complete(inputs)
+        if mode not in ('loss', 'predict'):
+            raise ValueError(f"C2FSeg: mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+        if data_samples is None:
+            raise ValueError(f'C2FSeg: mode {mode!r} needs data_samples')
+        return getattr(self, mode)(inputs, data_samples)
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[AmodalDataSample]
+    ) -> dict[str, Tensor]:
+        """Losses of one training batch.
+
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+            data_samples: Samples with ``gt_crop_masks``.
+
+        Returns:
+            ``loss_token``, ``loss_visible``, ``loss_amodal`` (with Dice, two more) and
+            ``token_accuracy`` over the hidden positions.
+        """
+        cfg = self.train_cfg
+        visible = inputs['visible_mask']
+        amodal_gt = _stack_masks(data_samples, 'amodal')  # (N,T,1,h,w)
+        visible_gt = _stack_masks(data_samples, 'visible')  # (N,T,1,h,w)
+        visible_tokens = self._encode(visible)
+        target = self._encode(amodal_gt)
+        tokens, hidden = hide_tokens(target, self._mask_ratio(target), self.mask_token)
+        with autocast_context(visible.device, cfg.autocast):
+            feats = self.extract_feats(inputs)
+            last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
+            logits, state = self.transformer(last, visible_tokens, tokens, return_state=True)
+            coarse = self._decode(sample_tokens(logits.detach()[..., :-1], cfg.coarse_top_k))
+            refined = self._refine(feats, coarse, visible, state)
+        positions = hidden if cfg.token_positions == 'masked' else None
+        losses = dict(
+            loss_token=cfg.token_weight * token_loss(logits, target, cfg.label_smoothing, positions)
+        )
+        names = ('visible', 'amodal')
+        weights = (cfg.visible_weight, cfg.amodal_weight)
+        for name, weight, mask, gt in zip(names, weights, refined, (visible_gt, amodal_gt)):
+            truth = gt.flatten(0, 1)  # (N*T,1,h,w)
+            losses.update(
+                refinement_losses(name, mask, truth, weight, cfg.refine_loss, cfg.refine_size)
+            )
+        right = (logits.detach()[..., :-1].argmax(dim=-1) == target) & hidden
+        losses['token_accuracy'] = right.sum() / hidden.sum().clamp_min(1)
+        return losses
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[AmodalDataSample]
+    ) -> list[AmodalDataSample]:
+        """Complete the objects of a batch; reads the inputs and the meta information alone.
+
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+            data_samples: Samples with ``sample_id``, ``crop_boxes`` and ``ori_shape``.
+
+        Returns:
+            The samples, with ``pred_crop_masks`` and ``pred_masks`` set.
+        """
+        generators = self._generators(data_samples)
+        masks = self.complete(inputs, generators)
+        for index, sample in enumerate(data_samples):
+            crops = {name: value[index] for name, value in masks.items()}  # (T,h,w) each
+            sample.pred_crop_masks = PixelData(**crops)
+            sample.pred_masks = PixelData(**self._paste(crops, sample))
+        return data_samples
+
+    @torch.no_grad()
+    def complete(
+        self, inputs: dict[str, Tensor], generator: Generators = None
+    ) -> dict[str, Tensor]:
+        """Decode and refine the masks of a batch, inside the crops.
+
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+            generator: Randomness of the decoding, see :meth:`ParallelDecoder.decode`.
+
+        Returns:
+            Probabilities ``coarse``, ``visible`` and ``amodal``, each (N,T,h,w), float32.
+        """
+        visible = inputs['visible_mask']
+        batch = visible.shape[:2]
+        with autocast_context(visible.device, self.test_cfg.autocast):
+            visible_tokens = self._encode(visible)
+            feats = self.extract_feats(inputs)
+            last = feats[-1].unflatten(0, batch)  # (N,T,C,gh,gw)
+            condition = self.transformer.embed_condition(last, visible_tokens)
+            state = condition
+
+            def predict_logits(tokens: Tensor) -> Tensor:
+                nonlocal state
+                logits, state = self.transformer.predict_tokens(condition, tokens)
+                return logits
+
+            tokens = self.decoder.decode(
+                predict_logits,
+                tuple(visible_tokens.shape),
+                generator,
+                mask_token=self.mask_token,
+                device=visible.device,
+            )
+            coarse = self._decode(tokens)
+            refined = self._refine(feats, coarse, visible, state)
+        masks = dict(zip(('visible', 'amodal'), (self._enlarge(x, visible) for x in refined)))
+        masks = dict(coarse=coarse, **masks)
+        return {name: value[:, 0].unflatten(0, batch) for name, value in masks.items()}  # (N,T,h,w)
+
+    def extract_feats(self, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Feature maps of the crops, frames folded into the batch.
+
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+
+        Returns:
+            Four maps (N*T,C_i,h_i,w_i).
+
+        Raises:
+            ValueError: If the backbone returns other maps than the config declares.
+        """
+        x = inputs['img'].flatten(0, 1)  # (N*T,3,h,w)
+        if self.backbone_visible_mask:
+            x = torch.cat([x, inputs['visible_mask'].flatten(0, 1)], dim=1)  # (N*T,4,h,w)
+        feats = tuple(self.backbone(x))
+        channels = tuple(feat.shape[1] for feat in feats)
+        if channels != self.feature_channels:
+            raise ValueError(
+                f'C2FSeg: feature_channels declares {self.feature_channels}, but the backbone '
+                f'{type(self.backbone).__name__} returned maps of {channels} channels'
+            )
+        return feats
+
+    def _mask_ratio(self, tokens: Tensor) -> Tensor:
+        """Masked fraction (1,) or (N,) by the decoder's schedule, not below the least ratio."""
+        count = tokens.shape[0] if self.train_cfg.mask_ratio_per == 'object' else 1
+        progress = torch.rand(count, device=tokens.device)
+        return self.decoder.scheduler(progress).clamp_min(self.train_cfg.min_mask_ratio)
+
+    def _encode(self, masks: Tensor) -> Tensor:
+        """Tokens (N,T,L) of masks (N,T,1,h,w), always in full precision."""
+        with torch.no_grad(), torch.autocast(masks.device.type, enabled=False):
+            tokens = self.tokenizer.encode(masks.flatten(0, 1))  # (N*T,L)
+        return tokens.unflatten(0, masks.shape[:2])  # (N,T,L)
+
+    def _decode(self, tokens: Tensor) -> Tensor:
+        """Coarse masks (N*T,1,h,w), float32, of tokens (N,T,L); no gradient."""
+        with torch.no_grad():
+            return self.tokenizer.decode(tokens.flatten(0, 1)).float()  # (N*T,1,h,w)
+
+    def _refine(
+        self, feats: tuple[Tensor, ...], coarse: Tensor, visible: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Visible and amodal logits; the refiner gets the options that it asks for."""
+        options = {}
+        if getattr(self.refiner, 'use_visible_mask', False):
+            options['visible_mask'] = visible.flatten(0, 1)  # (N*T,1,h,w)
+        if getattr(self.refiner, 'state_channels', None) is not None:
+            grid = self.tokenizer.grid_size
+            state = state.flatten(0, 1).transpose(1, 2)  # (N*T,D,L)
+            options['state'] = state.unflatten(2, tuple(grid))  # (N*T,D,gh,gw)
+        return self.refiner(feats, coarse, **options)
+
+    def _enlarge(self, logits: Tensor, like: Tensor) -> Tensor:
+        """Probabilities at the size of the crop from logits (N*T,1,h',w')."""
+        align = False if self.test_cfg.upsample == 'bilinear' else None
+        return F.interpolate(
+            logits.float(), size=like.shape[-2:], mode=self.test_cfg.upsample, align_corners=align
+        ).sigmoid()
+
+    def _paste(self, crops: dict[str, Tensor], sample: AmodalDataSample) -> dict[str, Tensor]:
+        """Binary masks (T,H,W) at image size, all kinds in one go."""
+        stacked = torch.cat(list(crops.values()))  # (kinds*T,h,w)
+        boxes = torch.as_tensor(sample.crop_boxes).repeat(len(crops), 1)  # (kinds*T,4)
+        pasted = paste_masks(stacked, boxes, tuple(sample.ori_shape)) > self.test_cfg.threshold
+        return dict(zip(crops, pasted.chunk(len(crops))))
+
+    def _generators(self, data_samples: list[AmodalDataSample]) -> list[torch.Generator] | None:
+        seed = self.test_cfg.seed
+        if seed is None:
+            return None
+        keys = [f'{seed}/{sample.sample_id}' for sample in data_samples]
+        return [torch.Generator().manual_seed(zlib.crc32(key.encode())) for key in keys]
+
+
+def _with_derived(config: dict, role: str, **derived: object) -> dict:
+    """Add what other parts determine; a config that says otherwise is an error."""
+    config = dict(config)
+    for key, value in derived.items():
+        given = config.get(key, value)
+        given = tuple(given) if isinstance(given, list) else given
+        if given != value:
+            raise ValueError(
+                f'C2FSeg: {role}.{key}={given} contradicts {value}, which follows from the '
+                'tokenizer and feature_channels; leave it out'
+            )
+        config[key] = value
+    return config
+
+
+def _stack_masks(data_samples: list[AmodalDataSample], name: str) -> Tensor:
+    """True crop masks (N,T,1,h,w), float32."""
+    masks = [torch.as_tensor(getattr(s.gt_crop_masks, name)) for s in data_samples]  # (T,h,w)
+    return torch.stack(masks).unsqueeze(2).float()  # (N,T,1,h,w)

@@ -1,0 +1,121 @@
+"""What ``train_cfg`` and ``test_cfg`` of C2FSeg may hold, checked when the model is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import torch
+
+_AUTOCAST_DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+SettingsT = TypeVar('SettingsT', bound='_Settings')
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Reads a dict of the config; an unknown key or choice is an error."""
+
+    @classmethod
+    def from_config(cls: type[SettingsT], config: dict[str, Any] | None) -> SettingsT:
+        """Reads the settings, defaults for what the dict leaves out.
+
+        Args:
+            config: Part of a config; None for defaults alone.
+
+        Raises:
+            ValueError: A key is unknown, or a value is none of the choices.
+        """
+        config = dict(config or {})
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(config) - set(known))
+        if unknown:
+            raise ValueError(f'{cls.__name__}: unknown keys {unknown}; known are {known}')
+        return cls(**config)
+
+    def _check_choice(self, name: str, choices: tuple) -> None:
+        value = getattr(self, name)
+        if value not in choices:
+            raise ValueError(
+                f'{type(self).__name__}: {name} must be one of {choices}, got {value!r}'
+            )
+
+
+@dataclass(frozen=True)
+class TrainSettings(_Settings):
+    """Keys of ``train_cfg``.
+
+    Attributes:
+        min_mask_ratio: Least part of the amodal tokens that is masked in training.
+        mask_ratio_per: Draw one ratio for the ``batch`` (published) or one per ``object``.
+        token_positions: Positions in the token loss: ``all`` (published) or ``masked`` only.
+        label_smoothing: Label smoothing of the token loss.
+        coarse_top_k: Candidates that the tokens of the training's coarse mask are sampled from.
+        refine_loss: ``bce`` (published) or ``bce_dice`` for the refined masks.
+        refine_size: Where the refined masks are compared: at the size of the ``crop``
+            (published; logits enlarged by nearest neighbour) or of the ``logits``.
+        token_weight: Weight of the token loss.
+        visible_weight: Weight of the refiner's visible mask.
+        amodal_weight: Weight of the refiner's amodal mask.
+        autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass; losses are
+            float32 in any case.
+    """
+
+    min_mask_ratio: float = 0.5
+    mask_ratio_per: str = 'batch'
+    token_positions: str = 'all'
+    label_smoothing: float = 0.1
+    coarse_top_k: int = 5
+    refine_loss: str = 'bce'
+    refine_size: str = 'crop'
+    token_weight: float = 1.0
+    visible_weight: float = 1.0
+    amodal_weight: float = 1.0
+    autocast: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_choice('mask_ratio_per', ('batch', 'object'))
+        self._check_choice('token_positions', ('all', 'masked'))
+        self._check_choice('refine_loss', ('bce', 'bce_dice'))
+        self._check_choice('refine_size', ('crop', 'logits'))
+        self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
+        if not 0 <= self.min_mask_ratio <= 1:
+            raise ValueError(
+                f'TrainSettings: min_mask_ratio must lie in [0, 1], got {self.min_mask_ratio}'
+            )
+        if self.coarse_top_k < 1:
+            raise ValueError(
+                f'TrainSettings: coarse_top_k must be at least 1, got {self.coarse_top_k}'
+            )
+
+
+@dataclass(frozen=True)
+class TestSettings(_Settings):
+    """Keys of ``test_cfg``.
+
+    Attributes:
+        threshold: Probability above which a pasted pixel belongs to the mask.
+        seed: Seed of the decoding. The noise of an object depends on this and on its
+            ``sample_id``, not on its batch; ``None`` uses torch's global generator.
+        upsample: How refined logits grow to the size of the crop: ``nearest`` (published) or
+            ``bilinear``.
+        autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass.
+    """
+
+    threshold: float = 0.5
+    seed: int | None = 0
+    upsample: str = 'nearest'
+    autocast: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_choice('upsample', ('nearest', 'bilinear'))
+        self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
+        if not 0 < self.threshold < 1:
+            raise ValueError(f'TestSettings: threshold must lie in (0, 1), got {self.threshold}')
+
+
+def autocast_context(device: torch.device, dtype: str | None) -> torch.autocast:
+    """Mixed precision on ``device``, or a context that does nothing when ``dtype`` is ``None``."""
+    if dtype is None:
+        return torch.autocast(device.type, enabled=False)
+    return torch.autocast(device.type, dtype=_AUTOCAST_DTYPES[dtype])

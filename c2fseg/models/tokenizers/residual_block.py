@@ -1,0 +1,59 @@
+"""The residual block that encoder and decoder of the mask tokenizer are built from."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def group_norm(channels: int, groups: int, eps: float) -> nn.GroupNorm:
+    """A GroupNorm layer, with an error that says which numbers do not fit.
+
+    Raises:
+        ValueError: If ``groups`` does not divide ``channels``.
+    """
+    if channels % groups:
+        raise ValueError(
+            f'norm_groups must divide the number of channels of every level: '
+            f'{channels} channels do not split into {groups} groups'
+        )
+    return nn.GroupNorm(groups, channels, eps=eps)
+
+
+class ResidualBlock(nn.Module):
+    """Norm, swish, conv 3x3, norm, swish, dropout, conv 3x3, plus the input.
+
+    Source: C2F-Seg, ICCV 2023, supplementary A.1 (the block of VQGAN without attention).
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output; a 1x1 convolution fits the input to them if they
+            differ.
+        norm_groups: Groups of both normalisation layers.
+        norm_eps: Epsilon of both normalisation layers.
+        dropout: Probability of dropping an activation before the second convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        norm_groups: int = 32,
+        norm_eps: float = 1e-6,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.norm1 = group_norm(in_channels, norm_groups, norm_eps)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = group_norm(out_channels, norm_groups, norm_eps)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(M, C_in, h, w) to (M, C_out, h, w)."""
+        y = self.conv1(F.silu(self.norm1(x)))  # (M, C_out, h, w)
+        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
+        return self.shortcut(x) + y

@@ -1,0 +1,5 @@
+"""Helpers that several models share."""
+
+from c2fseg.models.utils.strict_loading import load_strictly, read_state
+
+__all__ = ['load_strictly', 'read_state']

@@ -1,0 +1,89 @@
+"""One object over T frames, as it travels from the pipeline through the model to the metric."""
+
+from __future__ import annotations
+
+from mmengine.structures import BaseDataElement, PixelData
+
+
+class AmodalDataSample(BaseDataElement):
+    """The ground truth and the predictions of one object.
+
+    The pipeline writes ``gt_*``, the model writes ``pred_*``. Shapes are given without a batch
+    dimension: T frames (1 for an image), (h, w) the crop, (H, W) the image.
+
+    Attributes:
+        gt_crop_masks (PixelData): ``visible`` and ``amodal``, float32 (T, h, w) of 0 and 1; for
+            tokenizer training ``target`` instead.
+        gt_masks (PixelData): ``visible``, ``amodal`` and ``evaluable`` (the pixels that count),
+            bool (T, H, W). Packed for validation and test only.
+        pred_crop_masks (PixelData): ``coarse``, ``visible``, ``amodal`` probabilities, (T, h, w).
+        pred_masks (PixelData): ``coarse``, ``visible`` and ``amodal``, bool (T, H, W).
+
+    Meta information: ``sample_id``, ``image_id``, ``annotation_id``, ``category_id``, ``category``,
+    ``img_paths`` (T file names), ``ori_shape`` (H, W), ``crop_boxes`` (T, 4) int64 xyxy in pixels
+    with exclusive ends, ``crop_size`` (h, w), ``frame_valid`` (T,) bool, ``occlusion_rate``
+    (1 - visible area / amodal area).
+
+    Raises:
+        TypeError: When a field is set to something other than ``PixelData``.
+    """
+
+    def _set(self, name: str, value: PixelData) -> None:
+        if not isinstance(value, PixelData):
+            raise TypeError(
+                f'AmodalDataSample.{name} expects a PixelData, got {type(value).__name__}; '
+                f'wrap the masks: PixelData(amodal=mask of shape (T, H, W))'
+            )
+        self.set_field(value, f'_{name}', dtype=PixelData)
+
+    @property
+    def gt_crop_masks(self) -> PixelData:
+        """True masks inside the crop, (T, h, w)."""
+        return self._gt_crop_masks
+
+    @gt_crop_masks.setter
+    def gt_crop_masks(self, value: PixelData) -> None:
+        self._set('gt_crop_masks', value)
+
+    @gt_crop_masks.deleter
+    def gt_crop_masks(self) -> None:
+        del self._gt_crop_masks
+
+    @property
+    def gt_masks(self) -> PixelData:
+        """True masks at image size, (T, H, W)."""
+        return self._gt_masks
+
+    @gt_masks.setter
+    def gt_masks(self, value: PixelData) -> None:
+        self._set('gt_masks', value)
+
+    @gt_masks.deleter
+    def gt_masks(self) -> None:
+        del self._gt_masks
+
+    @property
+    def pred_crop_masks(self) -> PixelData:
+        """Predicted probabilities inside the crop, (T, h, w)."""
+        return self._pred_crop_masks
+
+    @pred_crop_masks.setter
+    def pred_crop_masks(self, value: PixelData) -> None:
+        self._set('pred_crop_masks', value)
+
+    @pred_crop_masks.deleter
+    def pred_crop_masks(self) -> None:
+        del self._pred_crop_masks
+
+    @property
+    def pred_masks(self) -> PixelData:
+        """Predicted masks at image size, (T, H, W)."""
+        return self._pred_masks
+
+    @pred_masks.setter
+    def pred_masks(self, value: PixelData) -> None:
+        self._set('pred_masks', value)
+
+    @pred_masks.deleter
+    def pred_masks(self) -> None:
+        del self._pred_masks

@@ -1,0 +1,238 @@
+"""What the command-line tools share: error messages, data checks, processes, precision."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as torch_dist
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner
+
+from c2fseg.utils.checkpoint import CheckpointError
+
+# What MMEngine's Runner reads beside the keys that a config has anyway.
+_FREE_KEYS = (
+    'auto_scale_lr',
+    'cfg',
+    'compile',
+    'custom_hooks',
+    'custom_imports',
+    'data_preprocessor',
+    'experiment_name',
+    'model_wrapper_cfg',
+    'param_scheduler',
+    'visualizer',
+    'work_dir',
+)
+
+
+class UserError(Exception):
+    """Something the caller can mend; the message is one sentence that says how."""
+
+
+@contextmanager
+def one_sentence_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Ends the program with the message alone where the caller can mend the cause.
+
+    Args:
+        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError`` and missing files.
+
+    Raises:
+        SystemExit: One of these came up; the exit status is 2.
+    """
+    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, FileNotFoundError)
+    try:
+        yield
+    except expected + kinds as error:
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        raise SystemExit(2) from None
+
+
+def load_config(path: str, options: dict[str, Any] | None, work_dir: str | None) -> Config:
+    """Reads a config file and settles where the run writes.
+
+    Args:
+        path: The config file.
+        options: Overrides, dotted keys to values.
+        work_dir: Where to write; None takes the config's own, or ``work_dirs/<name of config>``.
+
+    Returns:
+        The config, with ``work_dir`` set.
+
+    Raises:
+        UserError: The file is missing, or an override begins with a key that nothing reads.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'Config {path} does not exist: give one of configs/*.py.')
+    config = Config.fromfile(path)
+    if options:
+        unknown = sorted({key.split('.')[0] for key in options} - {*config, *_FREE_KEYS})
+        if unknown:
+            raise UserError(
+                f'--cfg-options: {path} has no key {", ".join(unknown)}, so nothing would read it; '
+                f'its keys are {", ".join(sorted(config))}.'
+            )
+        config.merge_from_dict(options)
+    if work_dir is not None:
+        config.work_dir = work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = str(Path('work_dirs') / Path(path).stem)
+    return config
+
+
+def build_runner(config: Config) -> Runner:
+    """Builds the runner; what the config gets wrong is said in one sentence.
+
+    Args:
+        config: The config.
+
+    Returns:
+        The runner.
+
+    Raises:
+        UserError: A name or an argument in the config is wrong. With ``C2FSEG_TRACEBACK=1`` in the
+            environment the error comes as it is, for those who write components of their own.
+    """
+    try:
+        return Runner.from_cfg(config)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if os.environ.get('C2FSEG_TRACEBACK') == '1':
+            raise
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        raise UserError(
+            f'The config cannot be built: {" ".join(text.split()).rstrip(".")}; mend the config or '
+            '--cfg-options (C2FSEG_TRACEBACK=1 shows where it happened).'
+        ) from error
+
+
+def use_mixed_precision(config: Config) -> None:
+    """Switches every optimizer wrapper to automatic mixed precision.
+
+    Args:
+        config: Changed in place.
+
+    Raises:
+        UserError: There is no accelerator, or a wrapper is of a kind that has no such form.
+    """
+    if get_device() == 'cpu':
+        raise UserError(
+            '--amp needs an accelerator (a GPU) and none was found: leave --amp out, training '
+            'then runs in float32.'
+        )
+    wrappers = config.optim_wrapper
+    single = 'optimizer' in wrappers
+    for name, wrapper in [('optim_wrapper', wrappers)] if single else list(wrappers.items()):
+        if not isinstance(wrapper, dict):
+            continue  # the constructor's name
+        kind = wrapper.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise UserError(f'--amp replaces OptimWrapper, but {name} is a {kind}: leave it out.')
+        wrapper['type'] = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def prepare_processes(config: Config, launcher: str) -> None:
+    """Settles the launcher; without a GPU the processes of ``pytorch`` talk through gloo.
+
+    Args:
+        config: Changed in place.
+        launcher: 'none', 'pytorch' or 'slurm'.
+
+    Raises:
+        UserError: Slurm was asked for on a machine without a GPU.
+    """
+    config.launcher = launcher
+    os.environ.setdefault('LOCAL_RANK', '0')
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if launcher != 'pytorch':
+        raise UserError(
+            f'--launcher {launcher} needs a GPU for each process and none was found: use '
+            '--launcher pytorch (tools/dist_train.sh), which runs on CPUs too.'
+        )
+    # MMEngine's start-up and its default wrapper expect a GPU.
+    if not torch_dist.is_initialized():
+        torch_dist.init_process_group(backend='gloo')
+    wrapper = config.get('model_wrapper_cfg') or dict(type='MMDistributedDataParallel')
+    wrapper.setdefault('broadcast_buffers', False)
+    config.model_wrapper_cfg = dict(wrapper, device_ids=None)
+
+
+def drop_spent_weights(config: Config) -> None:
+    """Lets a training resume where the weights that parts began with are gone.
+
+    A checkpoint of the training holds all weights, so files that ``init_cfg`` names and that are
+    missing are not needed. Nothing changes where there is no checkpoint to resume from.
+
+    Args:
+        config: Changed in place.
+    """
+    if not config.get('resume'):
+        return
+    if config.get('load_from') is None and not any(Path(config.work_dir).glob('iter_*.pth')):
+        return
+    for key, name in list(_pretrained(config.get('model') or {}, 'model')):
+        if '://' not in name and not Path(name).expanduser().is_file():
+            config.merge_from_dict({f'{key}.init_cfg': None})
+            print(f'{name} is not there ({key}); the checkpoint that is resumed holds its weights.')
+
+
+def check_files(config: Config, *splits: str, pretrained: bool = True) -> None:
+    """Checks that annotation files and pretrained weights exist before anything is built.
+
+    Args:
+        config: The config.
+        splits: Which data loaders count: 'train', 'val', 'test'.
+        pretrained: Whether the weights that parts of the model start from are needed.
+
+    Raises:
+        UserError: A file is missing; the message says how to come by it.
+    """
+    for split in splits:
+        loader = config.get(f'{split}_dataloader') or {}
+        dataset = loader.get('dataset', {})
+        name = dataset.get('ann_file')
+        if not name:
+            continue
+        path = Path(dataset.get('data_root') or '') / name
+        if not path.is_file():
+            raise UserError(f'Annotation file {path.resolve()} does not exist: {_advice(dataset)}')
+    for key, name in _pretrained(config.get('model') or {}, 'model') if pretrained else ():
+        if '://' not in name and not Path(name).expanduser().is_file():
+            raise UserError(
+                f'Weights {Path(name).resolve()} do not exist ({key}.init_cfg.checkpoint): train '
+                'the first stage (tools/train.py configs/vqgan_*.py) or give another path with '
+                f'--cfg-options {key}.init_cfg.checkpoint=PATH.'
+            )
+
+
+def _advice(dataset: dict) -> str:
+    root = dataset.get('data_root') or '.'
+    if Path(str(dataset['ann_file'])).name.startswith('shapes_'):
+        return f'make the data with "python tools/dataset_converters/make_shapes.py --out {root}".'
+    return (
+        'put the data set there (docs/datasets.md), or give its place with '
+        '--cfg-options train_dataloader.dataset.data_root=DIR (and the same for val and test).'
+    )
+
+
+def _pretrained(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Yields (key, checkpoint) of every ``init_cfg=dict(type='Pretrained')`` below a node."""
+    if isinstance(node, (list, tuple)):
+        for index, item in enumerate(node):
+            yield from _pretrained(item, f'{key}.{index}')
+        return
+    if not isinstance(node, dict):
+        return
+    init = node.get('init_cfg')
+    if isinstance(init, dict) and init.get('type') == 'Pretrained' and init.get('checkpoint'):
+        yield key, str(init['checkpoint'])
+    for name, item in node.items():
+        yield from _pretrained(item, f'{key}.{name}')

@@ -1,0 +1,26 @@
+"""Pictures: overlays, panels and the visualizer that writes them."""
+
+from __future__ import annotations
+
+from c2fseg.visualization.amodal_visualizer import AmodalVisualizer
+from c2fseg.visualization.drawing import draw_object, draw_outline
+from c2fseg.visualization.image_io import write_png
+from c2fseg.visualization.panels import (
+    PanelObject,
+    draw_legend,
+    draw_object_row,
+    draw_objects,
+    draw_picture,
+)
+
+__all__ = [
+    'AmodalVisualizer',
+    'PanelObject',
+    'draw_legend',
+    'draw_object',
+    'draw_object_row',
+    'draw_objects',
+    'draw_outline',
+    'draw_picture',
+    'write_png',
+]

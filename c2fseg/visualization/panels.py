@@ -1,0 +1,345 @@
+"""Panels: tiles side by side with captions, one row an object, and a legend below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from c2fseg.evaluation.functional import mask_iou
+from c2fseg.visualization.drawing import (
+    CASING_COLOR,
+    DEFAULT_STYLE,
+    PALETTE,
+    DrawStyle,
+    blend,
+    check_mask,
+    draw_object,
+    draw_outline,
+    hatch,
+    line_width,
+)
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+BACKGROUND = (255, 255, 255)
+TEXT_COLOR = (33, 33, 33)
+CAPTION_HEIGHT = 22
+GAP = 6
+
+
+@dataclass
+class PanelObject:
+    """One object to draw, all masks (H, W) at the size of the picture.
+
+    Attributes:
+        visible: Its visible part.
+        amodal: The predicted whole object, None when there is no prediction.
+        coarse: The coarse prediction, None when there is none.
+        truth: The true whole object, None when it is not known.
+        title: Caption of its row, such as ``'2 car'``.
+    """
+
+    visible: np.ndarray
+    amodal: np.ndarray | None = None
+    coarse: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    title: str = ''
+
+
+def write_text(
+    image: np.ndarray,
+    text: str,
+    origin: tuple[int, int],
+    max_width: int,
+    scale: float = 0.45,
+    color: Sequence[int] = TEXT_COLOR,
+) -> None:
+    """Write one line of text into an array, made smaller until it fits.
+
+    Args:
+        image: (H, W, 3) uint8, written to.
+        text: ASCII text; other letters are shown as ``?``.
+        origin: (x, y) of the left end of the base line, px.
+        max_width: Room for the text, px.
+        scale: Font scale to begin with.
+        color: RGB.
+    """
+    text = text.encode('ascii', 'replace').decode()
+    while scale > 0.2 and cv2.getTextSize(text, FONT, scale, 1)[0][0] > max_width:
+        scale -= 0.02
+    cv2.putText(image, text, origin, FONT, scale, tuple(color), 1, cv2.LINE_AA)
+
+
+def object_window(
+    masks: Sequence[np.ndarray], image_size: tuple[int, int], margin: float = 0.2
+) -> tuple[int, int, int, int]:
+    """A square window around masks, moved into the picture where it can be.
+
+    Args:
+        masks: (H, W) bool masks; their union counts.
+        image_size: (H, W).
+        margin: Room on each side as a share of the longer side.
+
+    Returns:
+        xyxy, end exclusive, inside the picture; the whole picture when all masks are empty.
+    """
+    height, width = image_size
+    rows, columns = np.nonzero(np.logical_or.reduce(masks))
+    if not rows.size:
+        return 0, 0, width, height
+    top, bottom = int(rows.min()), int(rows.max()) + 1
+    left, right = int(columns.min()), int(columns.max()) + 1
+    side = round(max(bottom - top, right - left) * (1 + 2 * margin)) + 8
+
+    def place(start: int, end: int, limit: int) -> tuple[int, int]:
+        length = min(side, limit)
+        first = min(max((start + end - length) // 2, 0), limit - length)
+        return first, first + length
+
+    (y1, y2), (x1, x2) = place(top, bottom, height), place(left, right, width)
+    return x1, y1, x2, y2
+
+
+def _resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (h, w[, 3]) to (width, height), smoothly in both directions."""
+    shrinks = size[0] < array.shape[1]
+    return cv2.resize(array, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a mask; an enlarged border is rounded off, so that it shows no pixel steps."""
+    soft = _resize(np.asarray(mask).astype(np.float32), size)
+    factor = size[0] / mask.shape[1]
+    if factor > 1.5:
+        soft = cv2.GaussianBlur(soft, (0, 0), 0.4 * factor)
+    return soft >= 0.5
+
+
+def _fit_size(array: np.ndarray, tile: int) -> tuple[int, int]:
+    """(width, height) with the aspect ratio of an array and a longer side of ``tile`` px."""
+    factor = tile / max(array.shape[:2])
+    return max(1, round(array.shape[1] * factor)), max(1, round(array.shape[0] * factor))
+
+
+def _captioned(tile_image: np.ndarray, caption: str, tile: int) -> np.ndarray:
+    """Centre a picture in a square tile with its caption above."""
+    out = np.full((tile + CAPTION_HEIGHT, tile, 3), BACKGROUND, np.uint8)
+    height, width = tile_image.shape[:2]
+    y, x = CAPTION_HEIGHT + (tile - height) // 2, (tile - width) // 2
+    out[y : y + height, x : x + width] = tile_image
+    write_text(out, caption, (2, CAPTION_HEIGHT - 7), tile - 4)
+    return out
+
+
+def _join(images: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Join pictures of any size with a gap; axis 0 stacks, axis 1 lines up."""
+    across = max(image.shape[1 - axis] for image in images)
+    pieces = []
+    for number, image in enumerate(images):
+        if number:
+            shape = [GAP, GAP, 3]
+            shape[1 - axis] = across
+            pieces.append(np.full(shape, BACKGROUND, np.uint8))
+        shape = [*image.shape]
+        shape[1 - axis] = across
+        piece = np.full(shape, BACKGROUND, np.uint8)
+        piece[: image.shape[0], : image.shape[1]] = image
+        pieces.append(piece)
+    return np.concatenate(pieces, axis)
+
+
+def draw_object_row(
+    image: np.ndarray, item: PanelObject, style: DrawStyle = DEFAULT_STYLE
+) -> np.ndarray:
+    """Draw one object: picture | visible | coarse | amodal | truth, cropped around it.
+
+    A column is left out when its mask is None. With a truth, the captions hold the IoU with it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        item: The object.
+        style: Colours, opacity and size of a tile.
+
+    Returns:
+        RGB picture, (tile + caption, columns * tile + gaps, 3).
+
+    Raises:
+        ValueError: A mask and the picture differ in size.
+    """
+    named = (('visible', item.visible), ('coarse', item.coarse), ('amodal', item.amodal))
+    masks = {name: check_mask(mask, image, name) for name, mask in named if mask is not None}
+    truth = None if item.truth is None else check_mask(item.truth, image, 'truth')
+    tile = style.tile
+    # A wild prediction does not shrink the object: the truth, where known, sets the window.
+    whole_mask = masks.get('amodal', masks['visible']) if truth is None else truth
+    x1, y1, x2, y2 = object_window([masks['visible'], whole_mask], image.shape[:2])
+    window = image[y1:y2, x1:x2]
+    size = _fit_size(window, tile)
+    crop = _resize(window, size)
+    small = {name: _resize_mask(mask[y1:y2, x1:x2], size) for name, mask in masks.items()}
+    small_truth = None if truth is None else _resize_mask(truth[y1:y2, x1:x2], size)
+    tiles = [_captioned(crop, item.title or 'image', tile)]
+    for name, mask in masks.items():
+        caption = name if truth is None else f'{name}  IoU {mask_iou(mask, truth):.2f}'
+        whole = None if name == 'visible' else small[name]
+        line = None if whole is None else small_truth
+        drawn = draw_object(crop, small['visible'], whole, line, style)
+        tiles.append(_captioned(drawn, caption, tile))
+    if small_truth is not None and truth is not None:
+        seen = np.count_nonzero(masks['visible'] & truth)
+        hidden = 1 - seen / max(1, int(np.count_nonzero(truth)))
+        drawn = draw_object(crop, small['visible'], small_truth, small_truth, style, outline=False)
+        tiles.append(_captioned(drawn, f'truth  {100 * hidden:.0f}% hidden', tile))
+    return _join(tiles, axis=1)
+
+
+def draw_objects(
+    image: np.ndarray, items: Sequence[PanelObject], numbers: bool = True
+) -> np.ndarray:
+    """Draw all objects of a picture in one overlay, each in a colour of its own.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        items: The objects, drawn in this order.
+        numbers: Write the number of an object (from 1) at its visible part.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: A mask and the picture differ in size.
+    """
+    colors = [PALETTE[number % len(PALETTE)] for number in range(len(items))]
+    width = line_width(image.shape[:2])
+    visibles = [check_mask(item.visible, image, 'visible') for item in items]
+    wholes = [
+        visible if item.amodal is None else check_mask(item.amodal, image, 'amodal')
+        for item, visible in zip(items, visibles)
+    ]
+    out = image.copy()
+    for visible, color in zip(visibles, colors):
+        out = blend(out, visible, color, 0.45)
+    # Stripes after all fills: a hidden part lies on the object that hides it.
+    stripes = hatch(image.shape[:2], period=6 * width + 2, width=2 * width)
+    for visible, whole, color in zip(visibles, wholes, colors):
+        out = blend(out, whole & ~visible & stripes, color, 0.9)
+    for whole, color in zip(wholes, colors):
+        out = draw_outline(out, whole, color, width)
+    if numbers:
+        _write_numbers(out, visibles, 0.4 + 0.1 * width)
+    return out
+
+
+def _write_numbers(image: np.ndarray, visibles: Sequence[np.ndarray], scale: float) -> None:
+    """Write the number of each object, from 1, at its visible part, into ``image``."""
+    for number, visible in enumerate(visibles):
+        if not visible.any():
+            continue
+        # The pixel deepest inside the visible part: the number never lies beside the object.
+        padded = cv2.copyMakeBorder(visible.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+        y, x = np.unravel_index(int(depth.argmax()), visible.shape)
+        text = str(number + 1)
+        (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 1)
+        origin = (int(x) - text_width // 2, int(y) + text_height // 2)
+        cv2.putText(image, text, origin, FONT, scale, CASING_COLOR, 4, cv2.LINE_AA)
+        cv2.putText(image, text, origin, FONT, scale, BACKGROUND, 1, cv2.LINE_AA)
+
+
+def draw_legend(width: int, truth: bool = True, style: DrawStyle = DEFAULT_STYLE) -> np.ndarray:
+    """Draw the strip that explains colours and lines.
+
+    Args:
+        width: Width of the strip, px; the entries wrap into as many lines as they need.
+        truth: Include the outline of the truth.
+        style: Colours and opacity.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    box_height, box_width, scale = 26, 46, 0.42
+    canvas = np.full((box_height, box_width, 3), 205, np.uint8)
+    full = np.ones((box_height, box_width), bool)
+    shape = np.zeros_like(full)
+    shape[5:-5, 5:-5] = True
+    empty = np.zeros_like(full)
+    bare = replace(style, alpha=0.0)
+    entries = [
+        ('visible', draw_object(canvas, full, style=style, outline=False)),
+        ('hidden', draw_object(canvas, empty, full, style=style, outline=False)),
+        ('outline, predicted', draw_outline(canvas, shape, style.hidden_color, 2)),
+    ]
+    if truth:
+        dashed = draw_object(canvas, empty, truth=shape, style=bare, outline=False)
+        entries.append(('outline, true', dashed))
+    cells = []
+    for name, swatch in entries:
+        text_width = cv2.getTextSize(name, FONT, scale, 1)[0][0]
+        cell = np.full((box_height, box_width + text_width + 24, 3), BACKGROUND, np.uint8)
+        cell[:, :box_width] = swatch
+        write_text(cell, name, (box_width + 6, 18), text_width + 12, scale)
+        cells.append(cell)
+    return _wrap(cells, width)
+
+
+def _wrap(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Place pictures of one height in lines of ``width`` px, as words in a text."""
+    lines: list[list[np.ndarray]] = [[]]
+    for cell in cells:
+        used = sum(one.shape[1] + GAP for one in lines[-1])
+        if lines[-1] and used + cell.shape[1] > width:
+            lines.append([])
+        lines[-1].append(cell)
+    inner = _join([_join(line, axis=1) for line in lines], axis=0)
+    out = np.full((inner.shape[0], width, 3), BACKGROUND, np.uint8)
+    out[:, : inner.shape[1]] = inner[:, :width]
+    return out
+
+
+def draw_picture(
+    image: np.ndarray,
+    items: Sequence[PanelObject],
+    style: DrawStyle = DEFAULT_STYLE,
+    overview: bool = True,
+) -> np.ndarray:
+    """Draw a picture with its objects: overview, one row an object, legend.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, or (M, H, W, 3) with a picture for each of the M objects.
+        items: The objects.
+        style: Colours, opacity and size of a tile.
+        overview: Put the picture and the overlay of all objects on top; for one picture only.
+
+    Returns:
+        RGB picture.
+
+    Raises:
+        ValueError: A mask and the picture differ in size, or an overview of several pictures.
+    """
+    if image.ndim == 4 and (overview or len(image) != len(items)):
+        raise ValueError(
+            f'Got {len(image)} pictures for {len(items)} objects: expected one picture, or one '
+            'for each object and overview=False'
+        )
+    images = [image] * len(items) if image.ndim == 3 else list(image)
+    rows = [draw_object_row(one, item, style) for one, item in zip(images, items)]
+    width = max([row.shape[1] for row in rows], default=4 * style.tile)
+    parts: list[np.ndarray] = []
+    if overview:
+        side = (width - GAP) // 2
+        size = (side, max(1, round(image.shape[0] * side / image.shape[1])))
+        large = _resize(image, size)
+        scaled = [
+            PanelObject(
+                _resize_mask(item.visible, size),
+                None if item.amodal is None else _resize_mask(item.amodal, size),
+            )
+            for item in items
+        ]
+        parts.append(_join([large, draw_objects(large, scaled)], axis=1))
+    parts.extend(rows)
+    parts.append(draw_legend(width, any(item.truth is not None for item in items), style))
+    inner = _join(parts, axis=0)
+    return cv2.copyMakeBorder(inner, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)

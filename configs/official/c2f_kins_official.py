@@ -1,0 +1,36 @@
+# The reference implementation's way, so that its published weights can be read
+# (tools/model_converters/official_to_c2fseg.py) and its training be repeated, defects included:
+#   - pictures in [0, 1], with neither mean nor deviation;
+#   - the group of parameters without decay was empty: no bias of the transformer and neither
+#     LayerNorm of a block was trained, and all other weights decay.
+_base_ = '../c2f_kins.py'
+
+model = dict(
+    data_preprocessor=dict(_delete_=True, type='AmodalDataPreprocessor'),
+    tokenizer=dict(
+        init_cfg=dict(checkpoint='work_dirs/vqgan_kins_official/iter_100000.pth'),
+    ),
+)
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        _delete_=True,
+        custom_keys={
+            **{
+                f'transformer.blocks.{block}.{name}': dict(lr_mult=0.0, decay_mult=0.0)
+                for block in range(12)
+                for name in (
+                    'norm1',
+                    'norm2',
+                    'attn.qkv.bias',
+                    'attn.proj.bias',
+                    'mlp.0.bias',
+                    'mlp.2.bias',
+                )
+            },
+            **{
+                f'transformer.{name}.bias': dict(lr_mult=0.0, decay_mult=0.0)
+                for name in ('feature_proj', 'head', 'head.norm1', 'head.dense', 'head.norm2')
+            },
+        },
+    ),
+)

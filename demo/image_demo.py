@@ -1,0 +1,168 @@
+"""Complete the hidden parts of objects: a table on the screen, a panel a picture.
+
+    python demo/image_demo.py                                  # the pictures that ship
+    python demo/image_demo.py PICTURES --masks annotations.json
+
+PICTURES is a file, a folder or a glob pattern; the JSON file holds the visible masks of their
+objects (KINS, COCO, or a COCO result list) and, when known, the whole objects to compare with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from c2fseg.apis import AmodalInferencer, MaskEntry, MaskFile
+from c2fseg.apis.inputs import list_images
+from c2fseg.apis.model_files import shipped_folder
+from c2fseg.datasets.image_io import read_rgb
+from c2fseg.evaluation.functional import mask_iou
+from c2fseg.structures import decode_mask, mask_area
+from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.visualization import PanelObject, draw_picture, write_png
+from c2fseg.visualization.image_io import PicturePaths, writable_folder
+
+# An object counts as occluded from this hidden share on.
+OCCLUDED = 0.05
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('images', nargs='?', help='picture, folder or pattern (default: demo/data)')
+    parser.add_argument('--masks', help='JSON file of visible masks (default: that of demo/data)')
+    parser.add_argument('--model', default='c2f_shapes', help='recipe name or config path')
+    parser.add_argument('--weights', help='checkpoint (default: the weights that ship)')
+    parser.add_argument('--out-dir', default='outputs/demo', help='folder of the panels')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    if args.images is not None and args.masks is None:
+        parser.error('your own pictures need --masks, a JSON file of the visible masks')
+    if args.images is None or args.masks is None:
+        demo = shipped_folder('demo')
+        if demo is None or not (demo / 'data').is_dir():
+            parser.error('demo/data is not there; give pictures and --masks')
+        args.images = args.images or str(demo / 'data')
+        args.masks = args.masks or str(demo / 'data' / 'annotations.json')
+    return args
+
+
+def choose_objects(masks: MaskFile, name: str) -> list[MaskEntry]:
+    """The objects of a picture to complete: the occluded ones where the truth tells, else all."""
+    try:
+        return [entry for entry in masks.find(name) if hidden_share(entry) >= OCCLUDED]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f'{masks.path}, {name}, {error}') from error
+
+
+def hidden_share(entry: MaskEntry) -> float:
+    """The hidden share of an object by its truth, 1.0 when it is not known."""
+    if entry.truth is None or entry.size is None:
+        return 1.0
+    try:
+        visible = mask_area(entry.visible, *entry.size)
+        return 1 - visible / max(1, mask_area(entry.truth, *entry.size))
+    except (TypeError, ValueError) as error:
+        name = entry.info.get('annotation_id', 'without id')
+        raise type(error)(f'annotation {name}: {error}') from error
+
+
+def compare(result: dict[str, Any], truth: np.ndarray | None) -> list[str]:
+    """Hidden share and IoU of visible, coarse and amodal mask with the truth, as table cells."""
+    given = result['visible_mask']
+    if truth is None:
+        return [f'{100 * result["occlusion_rate"]:.0f} (pred.)', '-', '-', '-']
+    hidden = 1 - np.count_nonzero(given & truth) / max(1, np.count_nonzero(truth))
+    cells = [f'{100 * hidden:.0f}']
+    for name in ('visible_mask', 'coarse_mask', 'amodal_mask'):
+        cells.append(f'{mask_iou(result[name], truth):.3f}' if name in result else '-')
+    return cells
+
+
+def report(
+    predictions: list[dict[str, Any]], entries: list[list[MaskEntry]], out_dir: Path
+) -> tuple[Table, list[Path]]:
+    """Fill the table and draw a panel of every picture.
+
+    Args:
+        predictions: Those of the inferencer.
+        entries: The objects, in the same order.
+        out_dir: Folder of the panels.
+
+    Returns:
+        The table, and the files written.
+    """
+    table = Table(title='Objects completed; IoU with the true whole object')
+    for column in ('picture', 'object', 'category', 'hidden %', 'visible', 'coarse', 'amodal'):
+        table.add_column(column, justify='left' if column == 'category' else 'right')
+    written, sums = [], []
+    paths = PicturePaths(out_dir)
+    for prediction, objects in zip(predictions, entries, strict=True):
+        picture = Path(prediction['image'])
+        items = []
+        for number, (result, entry) in enumerate(zip(prediction['objects'], objects), start=1):
+            truth = None
+            if entry.truth is not None:
+                truth = decode_mask(entry.truth, *prediction['size']).astype(bool)
+            cells = compare(result, truth)
+            category = str(result.get('category', ''))
+            table.add_row(picture.name, str(number), category, *cells)
+            if truth is not None:
+                sums.append([float('nan') if cell == '-' else float(cell) for cell in cells])
+            given, amodal = result['visible_mask'], result['amodal_mask']
+            coarse, title = result.get('coarse_mask'), f'{number} {category}'.strip()
+            items.append(PanelObject(given, amodal, coarse, truth, title))
+        drawn = draw_picture(read_rgb(str(picture)), items)
+        written.append(write_png(paths.choose(picture.name), drawn))
+    if sums:
+        means = np.mean(sums, axis=0)
+        cells = [f'{means[0]:.0f}'] + ['-' if np.isnan(m) else f'{m:.3f}' for m in means[1:]]
+        table.add_section()
+        table.add_row('mean', '', f'{len(sums)} objects', *cells)
+    return table, written
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    args = parse_args()
+    console = Console()
+    start = time.perf_counter()
+    try:
+        writable_folder(args.out_dir)
+        inferencer = AmodalInferencer(args.model, args.weights, args.device)
+        masks = MaskFile(args.masks)
+        names = [source.name for source in list_images(args.images)[0]]
+        entries = [choose_objects(masks, name) for name in names]
+        visible = [[entry.visible for entry in objects] for objects in entries]
+        results = inferencer(names, visible, batch_size=args.batch_size, seed=args.seed)
+        for prediction, objects in zip(results['predictions'], entries, strict=True):
+            for result, entry in zip(prediction['objects'], objects, strict=True):
+                result.update(entry.info)
+        table, written = report(results['predictions'], entries, Path(args.out_dir))
+    except (CheckpointError, OSError, ValueError, TypeError, KeyError) as error:
+        message = error.args[0] if isinstance(error, KeyError) else error
+        print(f'image_demo: {message}', file=sys.stderr)
+        return 1
+    console.print(table)
+    seconds = time.perf_counter() - start
+    count = sum(len(objects) for objects in entries)
+    console.print(f'{count} objects in {len(names)} pictures, {seconds:.1f} s.')
+    console.print(f'Panels (image, visible, coarse, amodal, truth): {Path(args.out_dir).resolve()}')
+    for path in written:
+        console.print(f'  {path}', highlight=False)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

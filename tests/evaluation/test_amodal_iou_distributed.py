@@ -1,0 +1,57 @@
+"""AmodalIoU on two processes: padding of the samplers must not count."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmengine.structures import PixelData
+
+from c2fseg.evaluation import AmodalIoU
+from c2fseg.structures import AmodalDataSample
+
+# Pixels found of 10, by object; object 0 is repeated as padding. The first process meets the
+# padding before its last object, so that cutting the list at 5 would lose an object.
+FOUND = [2, 4, 6, 8, 10]
+SHARES = {0: [0, 0, 1], 1: [2, 3, 4]}
+
+
+def make_sample(number: int) -> dict:
+    sample = AmodalDataSample(metainfo={'sample_id': str(number)})
+    line = torch.arange(10).view(1, 1, 10)
+    sample.gt_masks = PixelData(visible=line < 1, amodal=line < 10)
+    sample.pred_masks = PixelData(visible=line < 1, amodal=line < FOUND[number])
+    sample.pred_crop_masks = PixelData(amodal=(line < FOUND[number]).float())
+    return sample.to_dict()
+
+
+def run_process(rank: int, port: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    metric = AmodalIoU(out_file=Path(folder) / 'predictions.json')
+    metric.collect_dir = f'{folder}/exchange'
+    for number in SHARES[rank]:
+        metric.process(None, [make_sample(number)])
+    values = metric.evaluate(len(FOUND))
+    Path(folder, f'values_{rank}.json').write_text(json.dumps(values))
+    dist.destroy_process_group()
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='gloo over localhost is tested on POSIX only')
+def test_padding_of_two_processes_counts_once(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    mp.spawn(run_process, args=(port, str(tmp_path)), nprocs=2)
+    first, second = (json.loads((tmp_path / f'values_{r}.json').read_text()) for r in (0, 1))
+    assert first['c2f-image/gt/objects'] == 5
+    assert first['c2f-image/gt/refined/raw/mIoU_full'] == pytest.approx(0.6)
+    assert json.dumps(second) == json.dumps(first)  # every process gets the values
+    entries = json.loads((tmp_path / 'predictions.json').read_text())
+    assert sorted(entry['iou_full'] for entry in entries) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1])

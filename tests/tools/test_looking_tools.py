@@ -1,0 +1,68 @@
+"""browse_dataset.py and print_config.py: what a person looks at before a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.tools.loading import load_tool
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIGS = REPOSITORY / 'configs'
+KINS_MINI = REPOSITORY / 'tests/data/kins_mini'
+# Sizes of the contact sheet, px.
+GAP, CAPTION, TILE = 6, 18, 40
+
+
+def browse(monkeypatch: pytest.MonkeyPatch, out: Path, config: str, *arguments: str) -> np.ndarray:
+    """The contact sheet, RGB, of four objects of the small data set in two columns."""
+    dataset = 'train_dataloader.dataset'
+    options = (
+        f'{dataset}.data_root={KINS_MINI}',
+        f'{dataset}.ann_file=kins_2020.json',
+        f'{dataset}.data_prefix.img=image_2',
+    )
+    path = CONFIGS / f'{config}.py'
+    command = ['browse_dataset', str(path), '--num=4', f'--tile={TILE}', f'--out={out}']
+    monkeypatch.setattr('sys.argv', [*command, *arguments, '--cfg-options', *options])
+    load_tool('analysis_tools/browse_dataset').main()
+    [sheet] = out.glob('*.png')
+    assert sheet.name == f'{config}_train.png'
+    return cv2.cvtColor(cv2.imread(str(sheet)), cv2.COLOR_BGR2RGB)
+
+
+def sheet_size(tiles: int) -> tuple[int, int]:
+    """Height and width for two rows of two objects with this many tiles each."""
+    return 2 * (TILE + CAPTION + GAP) + GAP, 2 * (tiles * (TILE + GAP) + 2 * GAP) + GAP
+
+
+def test_browse_shows_four_tiles_of_each_object(monkeypatch, tmp_path):
+    first = browse(monkeypatch, tmp_path / 'a', 'c2f_kins')
+    assert first.shape[:2] == sheet_size(tiles=4)
+    # The third tile is the true visible mask: nothing but black and white, and some of each.
+    left = GAP + 2 * (TILE + GAP)
+    mask = first[GAP + CAPTION : GAP + CAPTION + TILE, left : left + TILE]
+    assert set(np.unique(mask)) == {0, 255}
+    again = browse(monkeypatch, tmp_path / 'b', 'c2f_kins')
+    other = browse(monkeypatch, tmp_path / 'c', 'c2f_kins', '--seed=1')
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_browse_shows_the_target_of_a_tokenizer(monkeypatch, tmp_path):
+    sheet = browse(monkeypatch, tmp_path, 'vqgan_kins')
+    assert sheet.shape[:2] == sheet_size(tiles=1)
+
+
+def test_print_config_shows_merged_values(tmp_path, capsys):
+    main = load_tool('analysis_tools/print_config').main
+    path = str(CONFIGS / 'c2f_kins.py')
+    main([path, '--key', 'model.decoder.num_steps'])
+    assert capsys.readouterr().out == '3\n'
+    main([path, '--key', 'param_scheduler.0.type', '--cfg-options', 'model.decoder.num_steps=5'])
+    assert capsys.readouterr().out == "'LinearLR'\n"
+    with pytest.raises(SystemExit, match=r"'decoders' of 'model\.decoders' is not there"):
+        main([path, '--key', 'model.decoders'])

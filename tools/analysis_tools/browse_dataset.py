@@ -1,0 +1,150 @@
+"""Draws what the pipeline of a config really feeds the model.
+
+    python tools/analysis_tools/browse_dataset.py CONFIG [--split train] [--num 16]
+
+One row an object: the cropped picture, the visible mask that the model is given (perturbed in
+training), the true visible mask, the true amodal mask. Tokenizer recipes show their target mask.
+Writes one contact sheet, ``OUT/<config>_<split>.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+
+import c2fseg.datasets  # noqa: F401 - registers the data sets
+from c2fseg.datasets import SampleDraw
+from c2fseg.registry import DATASETS
+from c2fseg.structures import AmodalDataSample
+from c2fseg.visualization import AmodalVisualizer, write_png
+
+GAP = 6
+CAPTION = 18
+PAPER = 255
+
+
+def parse_args() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--split', default='train', choices=('train', 'val', 'test'))
+    parser.add_argument('--num', type=int, default=16, help='objects to draw (%(default)s)')
+    parser.add_argument('--columns', type=int, default=2, help='objects side by side (%(default)s)')
+    parser.add_argument('--tile', type=int, default=160, help='side of a tile, px (%(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of choice and augmentation')
+    parser.add_argument('--out', default='outputs/browse', help='folder (%(default)s)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='k=v overrides')
+    args = parser.parse_args()
+    if args.num < 1 or args.columns < 1 or args.tile < 32:
+        parser.error('--num and --columns are at least 1, --tile at least 32')
+    return args
+
+
+def object_tiles(
+    item: dict, visualizer: AmodalVisualizer, side: int
+) -> list[tuple[str, np.ndarray]]:
+    """Give captions and RGB tiles for one item of the data set (the first frame of a clip)."""
+    inputs, sample = item['inputs'], item['data_samples']
+    if 'mask' in inputs:
+        return [(f'target  {title(sample)}', mask_tile(inputs['mask'][0, 0].numpy(), side))]
+    image = inputs['img'][0].permute(1, 2, 0).numpy()  # (h, w, 3)
+    picture = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+    fed = inputs['visible_mask'][0, 0].numpy()
+    tiles = [(title(sample), picture), ('visible, as fed', overlay(visualizer, picture, fed))]
+    if 'gt_crop_masks' in sample:
+        visible = sample.gt_crop_masks.visible[0].numpy()
+        amodal = sample.gt_crop_masks.amodal[0].numpy()
+        tiles.append(('visible, truth', mask_tile(visible, side)))
+        hidden = f'amodal, truth  {sample.get("occlusion_rate", float("nan")):.0%} hidden'
+        tiles.append((hidden, overlay(visualizer, picture, visible, amodal)))
+    return tiles
+
+
+def title(sample: AmodalDataSample) -> str:
+    """Name an object in a few words."""
+    return f'{sample.get("category", "")} {sample.get("sample_id", "")}'
+
+
+def enlarge(mask: np.ndarray, side: int) -> np.ndarray:
+    """Resize a mask to a tile: bool (side, side)."""
+    return cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) > 0.5
+
+
+def mask_tile(mask: np.ndarray, side: int) -> np.ndarray:
+    """Draw a mask white on black: RGB (side, side, 3)."""
+    return np.repeat((enlarge(mask, side) * np.uint8(255))[..., None], 3, axis=2)
+
+
+def overlay(
+    visualizer: AmodalVisualizer,
+    picture: np.ndarray,
+    visible: np.ndarray,
+    amodal: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw masks over a tile's picture."""
+    side = picture.shape[0]
+    whole = None if amodal is None else enlarge(amodal, side)
+    return visualizer.draw_amodal(picture, enlarge(visible, side), whole)
+
+
+def contact_sheet(
+    objects: list[list[tuple[str, np.ndarray]]], columns: int, side: int
+) -> np.ndarray:
+    """Lay objects out, each a row of captioned tiles: RGB picture."""
+    per_object = max(len(tiles) for tiles in objects)
+    rows = -(-len(objects) // columns)
+    height, block = side + CAPTION + GAP, per_object * (side + GAP) + 2 * GAP
+    sheet = np.full((rows * height + GAP, columns * block + GAP, 3), PAPER, np.uint8)
+    for place, tiles in enumerate(objects):
+        top = GAP + (place // columns) * height
+        for number, (caption, tile) in enumerate(tiles):
+            left = GAP + (place % columns) * block + number * (side + GAP)
+            sheet[top + CAPTION : top + CAPTION + side, left : left + side] = tile
+            strip = np.full((CAPTION, side, 3), PAPER, np.uint8)
+            where = (1, CAPTION - 6)
+            cv2.putText(
+                strip, caption, where, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA
+            )
+            sheet[top : top + CAPTION, left : left + side] = strip
+    return sheet
+
+
+def main() -> None:
+    """Draws as the command line says."""
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    loader = config.get(f'{args.split}_dataloader')
+    if loader is None:
+        sys.exit(f'browse_dataset: {args.config} has no {args.split}_dataloader')
+    init_default_scope('c2fseg')
+    try:
+        dataset = DATASETS.build(loader.dataset)
+    except FileNotFoundError as error:
+        sys.exit(f'browse_dataset: {error}')
+    generator = np.random.default_rng(args.seed)
+    number = min(args.num, len(dataset))
+    chosen = generator.choice(len(dataset), number, replace=False)
+    seeds = generator.integers(0, 2**32, number)
+    visualizer = AmodalVisualizer()
+    items = (dataset[SampleDraw(int(i), int(s))] for i, s in zip(chosen, seeds))
+    objects = [object_tiles(item, visualizer, args.tile) for item in items]
+    target = Path(args.out) / f'{Path(args.config).stem}_{args.split}.png'
+    write_png(target, contact_sheet(objects, args.columns, args.tile))
+    print_log(f'{number} of {len(dataset)} objects drawn: {target}', 'current', logging.INFO)
+    print(target)
+
+
+if __name__ == '__main__':
+    main()
