@@ -125,8 +125,9 @@ class AtomicCheckpointHook(CheckpointHook):
             self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
         runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
         if is_main_process():
-            for leftover in Path(self.out_dir).glob(f'*.pth*{TEMPORARY_SUFFIX}'):
-                leftover.unlink()
+            for name in ('*.pth', LAST_CHECKPOINT):
+                for leftover in Path(self.out_dir).glob(f'{name}.*{TEMPORARY_SUFFIX}'):
+                    leftover.unlink()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Turns everything but the weights into plain values; runs after the other hooks.
