@@ -25,9 +25,19 @@ TRANSFORMER_RENAMES: Sequence[tuple[str, str]] = (
     (r'c_emb\.weight', r'visible_embedding.weight'),
     (r'z_emb\.weight', r'amodal_embedding.weight'),
     (r'pos_emb\.weight', r'position_embedding'),
-    (r'blocks\.(\d+)\.ln([12])\.(weight|bias)', r'blocks.\1.norm\2.\3'),
-    (r'blocks\.(\d+)\.attn\.proj\.(weight|bias)', r'blocks.\1.attn.proj.\2'),
     (r'blocks\.(\d+)\.mlp\.([02])\.(weight|bias)', r'blocks.\1.mlp.\2.\3'),
+)
+# The blocks of images have one attention, those of video two, and their norms are counted through.
+IMAGE_BLOCK_RENAMES: Sequence[tuple[str, str]] = (
+    (r'blocks\.(\d+)\.ln([12])\.(weight|bias)', r'blocks.\1.norm\2.\3'),
+    (r'blocks\.(\d+)\.attn\.(qkv|proj)\.(weight|bias)', r'blocks.\1.attn.\2.\3'),
+)
+VIDEO_BLOCK_RENAMES: Sequence[tuple[str, str]] = (
+    (r'blocks\.(\d+)\.ln1\.(weight|bias)', r'blocks.\1.norm1.\2'),
+    (r'blocks\.(\d+)\.ln2\.(weight|bias)', r'blocks.\1.temporal_norm.\2'),
+    (r'blocks\.(\d+)\.ln3\.(weight|bias)', r'blocks.\1.norm2.\2'),
+    (r'blocks\.(\d+)\.attn1\.(qkv|proj)\.(weight|bias)', r'blocks.\1.attn.\2.\3'),
+    (r'blocks\.(\d+)\.attn2\.(qkv|proj)\.(weight|bias)', r'blocks.\1.temporal_attn.\2.\3'),
 )
 REFINER_RENAMES: Sequence[tuple[str, str]] = (
     (r'conv_adapter\.(\w+)', r'adapter4.\1'),
@@ -69,8 +79,15 @@ def convert_encoder_state(img_encoder: Mapping[str, Tensor]) -> dict[str, Tensor
     return {key: v for key, v in state.items() if not key.startswith(ENCODER_CLASSIFIER)}
 
 
+def is_video_state(model: Mapping[str, Tensor]) -> bool:
+    """Whether a section ``model`` of a published stage-2 file has attention over frames."""
+    return any(re.fullmatch(r'blocks\.\d+\.attn2\..*', key) for key in model)
+
+
 def convert_transformer_state(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Section ``model`` of a published stage-2 file to the state of a ``MaskedTransformer``.
+
+    Files of images give ``SpatialBlock``, files of video ``SpatioTemporalBlock``.
 
     Args:
         model: Parameter name to tensor.
@@ -81,20 +98,8 @@ def convert_transformer_state(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         KeyError: If an entry has an unknown name, or a part of an attention is missing.
     """
-    pattern = re.compile(r'(blocks\.\d+\.attn)\.(query|key|value)\.(weight|bias)')
-    matches = {key: pattern.fullmatch(key) for key in model}
-    others = {key: value for key, value in model.items() if matches[key] is None}
-    state = _rename('model', others, TRANSFORMER_RENAMES)
-    for match in matches.values():
-        if match is None:
-            continue
-        block, _, kind = match.groups()
-        names = [f'{block}.{part}.{kind}' for part in ATTENTION_PARTS]
-        missing = [name for name in names if name not in model]
-        if missing:
-            raise KeyError(f'section model lacks {missing}: the checkpoint is not whole')
-        state[f'{block}.qkv.{kind}'] = torch.cat([model[name] for name in names])
-    return state
+    blocks = VIDEO_BLOCK_RENAMES if is_video_state(model) else IMAGE_BLOCK_RENAMES
+    return _rename('model', _join_projections(model), (*TRANSFORMER_RENAMES, *blocks))
 
 
 def convert_refiner_state(refine: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -112,6 +117,23 @@ def convert_refiner_state(refine: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = _rename('refine', refine, REFINER_RENAMES)
     for mark, branch in BRANCHES.items():
         state = {key.replace(mark, branch): value for key, value in state.items()}
+    return state
+
+
+def _join_projections(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Query, key and value projections of every attention become one, called ``qkv``."""
+    pattern = re.compile(r'(blocks\.\d+\.attn[12]?)\.(query|key|value)\.(weight|bias)')
+    matches = {key: pattern.fullmatch(key) for key in model}
+    state = {key: value for key, value in model.items() if matches[key] is None}
+    for match in matches.values():
+        if match is None:
+            continue
+        block, _, kind = match.groups()
+        names = [f'{block}.{part}.{kind}' for part in ATTENTION_PARTS]
+        missing = [name for name in names if name not in model]
+        if missing:
+            raise KeyError(f'section model lacks {missing}: the checkpoint is not whole')
+        state[f'{block}.qkv.{kind}'] = torch.cat([model[name] for name in names])
     return state
 
 
@@ -135,5 +157,5 @@ def _rename(
 def _unknown(section: str, keys: Sequence[str]) -> str:
     return (
         f'section {section} has {len(keys)} entries of unknown names, such as {sorted(keys)[:3]}: '
-        'expected a published stage-2 checkpoint of images (c2f_seg_*.pth)'
+        'expected a published stage-2 checkpoint (c2f_seg_*.pth)'
     )

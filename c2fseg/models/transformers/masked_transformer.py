@@ -8,6 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from c2fseg.models.transformers.clip_layout import ClipLayout
 from c2fseg.registry import MASKED_TRANSFORMERS, ST_BLOCKS
 
 _INIT_STD = 0.02
@@ -55,7 +56,8 @@ class MaskedTransformer(BaseModule):
         num_heads: Attention heads of a block.
         mlp_ratio: Width of a block's MLP in units of the state.
         dropout: Dropout of the state and inside the blocks.
-        block: Config of a block in ST_BLOCKS; it gets ``embed_dims``, ``num_heads``,
+        block: Config of a block in ST_BLOCKS (``SpatialBlock`` for images, ``SpatioTemporalBlock``
+            for clips); it gets ``embed_dims``, ``num_heads``,
             ``mlp_ratio`` and ``dropout`` from here unless it sets them itself.
         init_cfg: MMEngine's initialisation config.
     """
@@ -101,6 +103,8 @@ class MaskedTransformer(BaseModule):
                 nn.init.normal_(module.weight, std=_INIT_STD)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+            if getattr(module, 'zero_init', False):
+                nn.init.zeros_(module.weight)
 
     def embed_condition(self, feat: Tensor, visible_tokens: Tensor) -> Tensor:
         """The part of the state that stays the same over the decoding steps.
@@ -126,12 +130,16 @@ class MaskedTransformer(BaseModule):
         x = x.unflatten(0, feat.shape[:2])  # (N,T,L,feature_dims)
         return torch.cat([x, self.visible_embedding(visible_tokens).to(x.dtype)], dim=-1)
 
-    def predict_tokens(self, condition: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """One pass over the blocks.
+    def predict_tokens(
+        self, condition: Tensor, tokens: Tensor, frame_valid: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """One pass over the blocks; after each the clip is rolled in time as the block asks.
 
         Args:
             condition: What :meth:`embed_condition` returned (N,T,L,feature_dims + visible_dims).
             tokens: Amodal tokens (N,T,L), K where unknown.
+            frame_valid: Bool (N,T), False for frames that only fill up a clip and that no other
+                frame may look at; ``None``: all are real.
 
         Returns:
             Logits (N,T,L,K+1) and the state after the last block (N,T,L,D).
@@ -139,8 +147,11 @@ class MaskedTransformer(BaseModule):
         amodal = self.amodal_embedding(tokens).to(condition.dtype)
         x = torch.cat([condition, amodal], dim=-1)  # (N,T,L,D)
         x = self.dropout(x + self.position_embedding)
+        roll = 0
         for block in self.blocks:
-            x = block(x)
+            # The frames stay where they are: a block is told by how much they are rolled.
+            x = block(x, ClipLayout(self.grid_size, frame_valid, roll))
+            roll += block.roll_frames
         return self.head(x), x
 
     def forward(
@@ -149,6 +160,7 @@ class MaskedTransformer(BaseModule):
         visible_tokens: Tensor,
         tokens: Tensor,
         return_state: bool = False,
+        frame_valid: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Predict the amodal tokens of all positions.
 
@@ -157,10 +169,11 @@ class MaskedTransformer(BaseModule):
             visible_tokens: Tokens of the visible mask (N,T,L).
             tokens: Amodal tokens (N,T,L), K where unknown.
             return_state: Return the state after the last block too.
+            frame_valid: Bool (N,T), see :meth:`predict_tokens`.
 
         Returns:
             Logits (N,T,L,K+1), or the pair of logits and state (N,T,L,D).
         """
         condition = self.embed_condition(feat, visible_tokens)
-        logits, state = self.predict_tokens(condition, tokens)
+        logits, state = self.predict_tokens(condition, tokens, frame_valid)
         return (logits, state) if return_state else logits

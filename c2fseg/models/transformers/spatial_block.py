@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from c2fseg.models.transformers.clip_layout import ClipLayout
+from c2fseg.models.transformers.self_attention import SelfAttention
 from c2fseg.registry import ST_BLOCKS
-
-
-class SelfAttention(nn.Module):
-    """Multi-head attention over the last but one axis, without a mask.
-
-    Args:
-        embed_dims: Channels D.
-        num_heads: Heads; must divide ``embed_dims``.
-        dropout: Dropout of the attention weights and of the output.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``.
-    """
-
-    def __init__(self, embed_dims: int, num_heads: int, dropout: float) -> None:
-        super().__init__()
-        if embed_dims % num_heads:
-            raise ValueError(
-                f'SelfAttention: num_heads={num_heads} must divide embed_dims={embed_dims}'
-            )
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
-        self.proj = nn.Linear(embed_dims, embed_dims)
-        self.proj_dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend within each row: (B,L,D) -> (B,L,D)."""
-        rows, length, dims = x.shape
-        qkv = self.qkv(x).view(rows, length, 3, self.num_heads, -1)  # (B,L,3,heads,D/heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B,heads,L,D/heads) each
-        dropout = self.dropout if self.training else 0.0
-        out = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        out = out.transpose(1, 2).reshape(rows, length, dims)  # (B,L,D)
-        return self.proj_dropout(self.proj(out))
 
 
 @ST_BLOCKS.register_module()
@@ -54,7 +20,13 @@ class SpatialBlock(nn.Module):
         num_heads: Attention heads.
         mlp_ratio: Width of the MLP in units of ``embed_dims``.
         dropout: Dropout of attention, attention output and MLP output.
+
+    Attributes:
+        roll_frames: By how many frames the transformer rolls a clip after this block: none, since
+            frames do not meet here.
     """
+
+    roll_frames = 0
 
     def __init__(
         self,
@@ -75,8 +47,21 @@ class SpatialBlock(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, layout: ClipLayout) -> Tensor:
         """Transform tokens.
+
+        Args:
+            x: Tokens (N,T,L,D).
+            layout: Where they lie; of no consequence here, but every block is told.
+
+        Returns:
+            Tokens (N,T,L,D).
+        """
+        x = self.attend_in_frames(x)
+        return x + self.mlp(self.norm2(x))
+
+    def attend_in_frames(self, x: Tensor) -> Tensor:
+        """The first half of the block: attention over the positions of each frame, added.
 
         Args:
             x: Tokens (N,T,L,D).
@@ -84,8 +69,5 @@ class SpatialBlock(nn.Module):
         Returns:
             Tokens (N,T,L,D).
         """
-        shape = x.shape
-        x = x.flatten(0, 1)  # (N*T,L,D)
-        x = x + self.attn(self.norm1(x))
-        x = x + self.mlp(self.norm2(x))
-        return x.view(shape)  # (N,T,L,D)
+        frames = x.flatten(0, 1)  # (N*T,L,D)
+        return (frames + self.attn(self.norm1(frames))).view(x.shape)  # (N,T,L,D)

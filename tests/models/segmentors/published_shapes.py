@@ -39,23 +39,25 @@ def encoder_shapes() -> Shapes:
     return {**shapes, **_layer(f'{root}.fc', 1000, 2048)}
 
 
-def transformer_shapes(depth: int = 12) -> Shapes:
-    """Section ``model``: the masked transformer of images."""
-    shapes: Shapes = {'m_bias': [257], **_layer('conv_in', 384, 2048, 3, 3)}
-    shapes.update({'c_emb.weight': [257, 192], 'z_emb.weight': [257, 192]})
+def transformer_shapes(depth: int = 12, codes: int = 256, video: bool = False) -> Shapes:
+    """Section ``model``: the masked transformer of images (12 blocks) or of video (8 blocks)."""
+    shapes: Shapes = {'m_bias': [codes + 1], **_layer('conv_in', 384, 2048, 3, 3)}
+    shapes.update({'c_emb.weight': [codes + 1, 192], 'z_emb.weight': [codes + 1, 192]})
     shapes['pos_emb.weight'] = [256, 768]
+    norms = ('ln1', 'ln2', 'ln3') if video else ('ln1', 'ln2')
     for index in range(depth):
         name = f'blocks.{index}'
-        for norm in ('ln1', 'ln2'):
+        for norm in norms:
             shapes.update({f'{name}.{norm}.weight': [768], f'{name}.{norm}.bias': [768]})
-        for part in ('key', 'query', 'value', 'proj'):
-            shapes.update(_layer(f'{name}.attn.{part}', 768, 768))
+        for attention in ('attn1', 'attn2') if video else ('attn',):
+            for part in ('key', 'query', 'value', 'proj'):
+                shapes.update(_layer(f'{name}.{attention}.{part}', 768, 768))
         shapes.update(_layer(f'{name}.mlp.0', 3072, 768))
         shapes.update(_layer(f'{name}.mlp.2', 768, 3072))
     for norm in ('ln1', 'ln2'):
         shapes.update({f'dec.{norm}.weight': [768], f'dec.{norm}.bias': [768]})
     shapes.update(_layer('dec.dense', 768, 768))
-    return {**shapes, 'm_dec.weight': [257, 768]}
+    return {**shapes, 'm_dec.weight': [codes + 1, 768]}
 
 
 def refiner_shapes() -> Shapes:

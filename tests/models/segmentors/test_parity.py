@@ -84,3 +84,29 @@ def test_transformer_agrees():
     target = formula_ints('target_tokens', 256, (2, 256)).unsqueeze(1)
     loss = token_loss(logits, target, label_smoothing=0.1)
     assert float(loss) == pytest.approx(float(expected['smoothed_ce']), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('name', 'frames', 'window', 'codes'),
+    [('video_transformer_movid_a', 24, 24, 256), ('video_transformer_fishbowl', 32, 16, 32)],
+)
+@torch.no_grad()
+def test_video_transformer_agrees(name, frames, window, codes):
+    transformer = MaskedTransformer(
+        codebook_size=codes,
+        depth=8,
+        block=dict(
+            type='SpatioTemporalBlock',
+            window_frames=window,
+            wrap_around=True,
+            temporal_position=None,
+        ),
+    ).eval()
+    shapes = transformer_shapes(depth=8, codes=codes, video=True)
+    transformer.load_state_dict(convert_transformer_state(formula_weights('model', shapes)))
+    feat = formula_float(f'{name}/stage4', (frames, 2048, 16, 16))[None]
+    visible = formula_ints(f'{name}/visible_tokens', codes, (frames, 256))[None]
+    tokens = formula_ints(f'{name}/amodal_tokens', codes + 1, (frames, 256))[None]
+
+    logits = transformer(feat, visible, tokens)
+    _assert_close(logits[0, :, ::32], load_fixture(name)['logits'])
