@@ -3,6 +3,7 @@
 from . import transforms
 from .base_amodal_dataset import BaseAmodalDataset
 from .kins import KINSDataset
+from .movid_a import MOViDADataset
 from .sample_draw import SampleDraw
 
-__all__ = ['BaseAmodalDataset', 'KINSDataset', 'SampleDraw', 'transforms']
+__all__ = ['BaseAmodalDataset', 'KINSDataset', 'MOViDADataset', 'SampleDraw', 'transforms']

@@ -29,6 +29,14 @@ IMAGE_CHECKS = (None, 'stop', 'skip')
 OCCLUDED_RATE = 0.05
 # Rasterised outlines of V and A differ by a pixel here and there: that is not worth a word.
 OUTSIDE_NOTE_RATE = 0.01
+SEGMENTATION_KEYS = ('visible_segmentations', 'amodal_segmentations', 'evaluable_segmentations')
+# Arguments that say something about areas, with the values that ask for nothing.
+AREA_ARGUMENTS = {
+    'occlusion_range': None,
+    'occluded_repeat': 1,
+    'max_visible_outside': None,
+    'min_visible_area': 1,
+}
 
 
 class BaseAmodalDataset(BaseDataset):
@@ -36,9 +44,16 @@ class BaseAmodalDataset(BaseDataset):
 
     Subclasses implement ``load_data_list`` and give each object to :meth:`make_record`. A record
     goes through the pipeline with the keys ``img_paths``, ``height``, ``width``,
-    ``visible_segmentations``, ``amodal_segmentations`` (RLE, T of each), ``image_id``,
-    ``annotation_id``, ``category_id``, ``category``, ``sample_id``, ``frame_valid``,
-    ``occlusion_rate``, ``ann_file``.
+    ``visible_segmentations``, ``amodal_segmentations`` and, where it is known which pixels show
+    another object, ``evaluable_segmentations`` (T coded masks of each), ``image_id``,
+    ``annotation_id``, ``category_id``, ``category``, ``sample_id``, ``occlusion_rate``,
+    ``ann_file``; (T,) arrays ``frame_valid`` (real frame, no padding copy), ``frame_counted`` (it
+    counts in video scores), ``frame_indices`` (its number in the video).
+
+    A coded mask is what :func:`c2fseg.structures.to_rle` reads, or ``dict(file=path, values=(v,
+    ...))``: the pixels of a single-channel PNG that have one of these values. Where masks lie in
+    such files, their areas are unknown at the start (``knows_areas`` is False and
+    ``occlusion_rate`` nan), and the arguments that need them are refused.
 
     Real files hold objects without a visible or an amodal pixel, and objects whose V sticks out of
     A. They are counted and named once in the log; the arguments say what becomes of them.
@@ -70,6 +85,9 @@ class BaseAmodalDataset(BaseDataset):
     """
 
     METAINFO: dict[str, Any] = {}
+    # Whether records have an occlusion rate. A subclass that sets False does so before __init__.
+    knows_areas: bool = True
+    areas_hint: str = ''
 
     def __init__(
         self,
@@ -110,6 +128,8 @@ class BaseAmodalDataset(BaseDataset):
         self._order: np.ndarray | None = None
         self._dropped: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
+        if not self.knows_areas:
+            self._refuse_area_arguments()
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
@@ -121,6 +141,14 @@ class BaseAmodalDataset(BaseDataset):
             test_mode=test_mode,
             lazy_init=lazy_init,
         )
+
+    def _refuse_area_arguments(self) -> None:
+        asked = [name for name, default in AREA_ARGUMENTS.items() if getattr(self, name) != default]
+        if asked:
+            raise ValueError(
+                f'{type(self).__name__}: {asked} need the areas of the masks, which are unknown '
+                f'before the mask files are read: leave these arguments out{self.areas_hint}'
+            )
 
     # ---------------------------------------------------------------- records
 
@@ -136,7 +164,10 @@ class BaseAmodalDataset(BaseDataset):
         annotation_id: Any,
         category_id: int,
         category: str,
+        evaluable: Sequence[Any] | None = None,
         frame_valid: Sequence[bool] | None = None,
+        frame_counted: Sequence[bool] | None = None,
+        frame_indices: Sequence[int] | None = None,
     ) -> dict[str, Any] | None:
         """Check one object's masks and build its record.
 
@@ -150,7 +181,10 @@ class BaseAmodalDataset(BaseDataset):
             annotation_id: Id of the object.
             category_id: Id of its class.
             category: Name of its class.
-            frame_valid: Which of the T frames count, all when None.
+            evaluable: T coded masks, 1 where no other object is visible; none when None.
+            frame_valid: Which of the T frames are real, all when None.
+            frame_counted: Which of them count in video scores, the real ones when None.
+            frame_indices: Their numbers in the video, 0 to T - 1 when None.
 
         Returns:
             The record, or None when a rule drops the object.
@@ -162,6 +196,7 @@ class BaseAmodalDataset(BaseDataset):
         try:
             visible_rles = [to_rle(mask, height, width) for mask in visible]
             amodal_rles = [to_rle(mask, height, width) for mask in amodal]
+            evaluable_rles = [to_rle(mask, height, width) for mask in evaluable or ()]
         except (TypeError, ValueError) as error:
             if self.invalid_masks == 'skip':
                 self.note('unreadable mask, dropped', f'{where}: {error}')
@@ -175,7 +210,11 @@ class BaseAmodalDataset(BaseDataset):
         )
         if not self._keep(where, visible_area, amodal_area, visible_area - overlap):
             return None
-        return {
+        frames = len(visible_rles)
+        valid = np.ones(frames, bool) if frame_valid is None else np.asarray(frame_valid, bool)
+        counted = valid.copy() if frame_counted is None else np.asarray(frame_counted, bool)
+        numbers = np.arange(frames) if frame_indices is None else np.asarray(frame_indices)
+        record = {
             'img_paths': [osp.join(self.data_prefix['img'], name) for name in file_names],
             'height': height,
             'width': width,
@@ -186,12 +225,29 @@ class BaseAmodalDataset(BaseDataset):
             'category_id': category_id,
             'category': category,
             'sample_id': f'{image_id}_{annotation_id}',
-            'frame_valid': np.ones(len(visible_rles), bool)
-            if frame_valid is None
-            else np.asarray(frame_valid, bool),
+            'frame_valid': valid,
+            'frame_counted': counted,
+            'frame_indices': numbers,
             'occlusion_rate': 1.0 - visible_area / amodal_area,
             'ann_file': self.ann_file,
         }
+        if evaluable is not None:
+            record['evaluable_segmentations'] = evaluable_rles
+        return record
+
+    def expand_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Give the record that an entry of ``load_data_list`` stands for.
+
+        Subclasses whose records are large keep something smaller there, with ``occlusion_rate``,
+        and override this.
+
+        Args:
+            record: Entry as stored.
+
+        Returns:
+            The record with all its keys.
+        """
+        return record
 
     def note(self, kind: str, example: str) -> None:
         """Count something odd; the log names each kind once, with its first example.
@@ -278,6 +334,10 @@ class BaseAmodalDataset(BaseDataset):
         return records
 
     def _report_occlusion(self, records: list[dict]) -> None:
+        if not self.knows_areas:
+            message = f'{self.ann_file}: {len(records)} objects, masks in files of their own'
+            print_log(message, 'current', logging.INFO)
+            return
         rates = np.array([r['occlusion_rate'] for r in records])
         edges = (OCCLUDED_RATE, 0.3, 0.6, 0.95)
         counts = np.bincount(np.digitize(rates, edges), minlength=len(edges) + 1)
@@ -290,7 +350,8 @@ class BaseAmodalDataset(BaseDataset):
         )
 
     def _without_broken_images(self, records: list[dict]) -> list[dict]:
-        sizes = {p: (r['height'], r['width']) for r in records for p in r['img_paths']}
+        files = [_files(self.expand_record(record)) for record in records]
+        sizes = {path: size for paths, size in files for path in paths}
         loaders = [t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames)]
         broken = find_broken_images(sizes, loaders[0].exif if loaders else 'apply')
         if not broken:
@@ -301,7 +362,7 @@ class BaseAmodalDataset(BaseDataset):
         )
         if self.image_check == 'stop':
             raise OSError(f"{message}\nMend them, or drop their objects with image_check='skip'.")
-        kept = [r for r in records if not any(p in broken for p in r['img_paths'])]
+        kept = [r for r, (paths, _) in zip(records, files) if not any(p in broken for p in paths)]
         print_log(
             f'{message}\n{len(records) - len(kept)} objects dropped', 'current', logging.WARNING
         )
@@ -338,7 +399,10 @@ class BaseAmodalDataset(BaseDataset):
         if not -length <= idx < length:
             raise IndexError(f'position {idx} in a data set of {length} objects')
         idx = idx % length
-        return super().get_data_info(idx if self._order is None else int(self._order[idx]))
+        position = idx if self._order is None else int(self._order[idx])
+        stored = super().get_data_info(position)
+        sample_idx = stored.pop('sample_idx')
+        return self.expand_record(stored) | {'sample_idx': sample_idx}
 
     def __getitem__(self, idx: int | SampleDraw) -> dict:
         """Run one object through the pipeline.
@@ -354,3 +418,10 @@ class BaseAmodalDataset(BaseDataset):
             np.random.seed(idx.seed % 2**32)  # noqa: NPY002 - what mmcv transforms draw from
             idx = idx.index
         return super().__getitem__(idx)
+
+
+def _files(record: dict[str, Any]) -> tuple[list[str], tuple[int, int]]:
+    """Every picture that a record needs, mask files included, and the size that they should be."""
+    coded = [m for key in SEGMENTATION_KEYS for m in record.get(key, ())]
+    masks = {mask['file']: None for mask in coded if isinstance(mask, dict) and 'file' in mask}
+    return [*record['img_paths'], *masks], (record['height'], record['width'])
