@@ -40,7 +40,8 @@ class InferencePipeline:
         for step in steps:
             if step['type'] == 'LoadFrames':
                 self.exif = step.get('exif', 'apply')
-            if step['type'].startswith('Load'):
+            # The frames of a clip are chosen by windows, not by the data set's rule.
+            if step['type'].startswith('Load') or step['type'] == 'SampleClip':
                 continue
             if step['type'] == 'PackAmodalInputs':
                 keys = step.get('meta_keys', META_KEYS)
@@ -52,7 +53,7 @@ class InferencePipeline:
     def __call__(
         self, image: np.ndarray, visible: np.ndarray, sample_id: str, name: str
     ) -> dict[str, Any]:
-        """Crop and pack one object.
+        """Crop and pack one object of a picture.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -63,18 +64,41 @@ class InferencePipeline:
         Returns:
             ``inputs`` and ``data_samples``, as the data set gives them.
         """
+        return self.pack_clip(image[None], visible[None], sample_id, name)
+
+    def pack_clip(
+        self, frames: np.ndarray, visible: np.ndarray, sample_id: str, name: str, start: int = 0
+    ) -> dict[str, Any]:
+        """Crop and pack one object of a clip.
+
+        Args:
+            frames: (T, H, W, 3) uint8 RGB.
+            visible: (T, H, W) uint8, its visible masks, empty in frames that hide it.
+            sample_id: Name of the object.
+            name: Name of the picture or video.
+            start: Number of the first frame in its video.
+
+        Returns:
+            ``inputs`` and ``data_samples``, as the data set gives them.
+
+        Raises:
+            ValueError: No frame has a visible pixel.
+        """
+        count = len(frames)
         results = {
-            'img': image[None],  # (1, H, W, 3)
-            'visible_mask': visible[None],  # (1, H, W)
-            'height': image.shape[0],
-            'width': image.shape[1],
-            'img_paths': [name],
+            'img': frames,  # (T, H, W, 3)
+            'visible_mask': visible,  # (T, H, W)
+            'height': frames.shape[1],
+            'width': frames.shape[2],
+            'img_paths': [name] * count,
             'image_id': name,
             'annotation_id': sample_id,
             'category_id': None,
             'category': None,
             'sample_id': sample_id,
-            'frame_valid': np.ones(1, bool),
+            'frame_valid': np.ones(count, bool),
+            'frame_counted': np.ones(count, bool),
+            'frame_indices': np.arange(start, start + count),
         }
         packed = self.transforms(results)
         assert packed is not None, 'a test pipeline drops nothing'
