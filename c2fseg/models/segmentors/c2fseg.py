@@ -13,14 +13,16 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from c2fseg.models.decoding import ParallelDecoder
+from c2fseg.models.segmentors.initial_weights import load_tokenizer, start_from_model
+from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
 from c2fseg.models.segmentors.stage_losses import (
+    consistency_loss,
     hide_tokens,
     refinement_losses,
     sample_tokens,
     token_loss,
 )
-from c2fseg.models.utils import load_strictly, read_state
 from c2fseg.registry import MASKED_TRANSFORMERS, MODELS, REFINERS, TOKENIZERS
 from c2fseg.structures import AmodalDataSample, paste_masks
 
@@ -31,8 +33,12 @@ Generators = Sequence[torch.Generator] | torch.Generator | None
 class C2FSeg(BaseModel):
     """Image encoder, frozen mask tokenizer, masked transformer, parallel decoder and refiner.
 
-    Images and clips are the same model: an image is a clip of one frame. Source: C2F-Seg,
-    ICCV 2023, section 3.
+    Images and clips are the same model: an image is a clip of one frame, and only the blocks of the
+    transformer know of time. Source: C2F-Seg, ICCV 2023, section 3.
+
+    A video model can start from an image model of the same parts:
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` loads its weights; the parameters of the
+    attention over frames alone may, and must, be missing there.
 
     Args:
         backbone: Config in MODELS of an image encoder that returns four maps.
@@ -48,7 +54,7 @@ class C2FSeg(BaseModel):
         train_cfg: See :class:`TrainSettings`.
         test_cfg: See :class:`TestSettings`.
         data_preprocessor: Config of the data preprocessor.
-        init_cfg: MMEngine's initialisation config.
+        init_cfg: MMEngine's initialisation config. ``type='Pretrained'`` reads a whole model.
 
     Raises:
         ValueError: If the configs of the parts contradict each other.
@@ -111,15 +117,18 @@ class C2FSeg(BaseModel):
         return self.tokenizer.codebook_size
 
     def init_weights(self) -> None:
-        """Initialise the parts; the tokenizer's checkpoint must fit it key by key.
+        """Initialise the parts; weights that are loaded must fit key by key.
 
         Raises:
-            CheckpointError: If the tokenizer's file is missing, damaged or carries code.
-            RuntimeError: If keys of the tokenizer are missing or unexpected.
+            CheckpointError: If a file is missing, damaged or carries code.
+            RuntimeError: If keys are missing or unexpected.
         """
+        if (self.init_cfg or {}).get('type') == 'Pretrained':
+            start_from_model(self, self.init_cfg['checkpoint'])
+            return
         init_cfg = getattr(self.tokenizer, 'init_cfg', None)
         if init_cfg and init_cfg.get('type') == 'Pretrained':
-            self._load_tokenizer(init_cfg['checkpoint'], init_cfg.get('prefix', ''))
+            load_tokenizer(self.tokenizer, init_cfg['checkpoint'], init_cfg.get('prefix', ''))
         else:
             MMLogger.get_current_instance().warning(
                 'C2FSeg: the tokenizer has no pretrained weights and is frozen: its tokens mean '
@@ -127,14 +136,6 @@ class C2FSeg(BaseModel):
                 "prefix='autoencoder.') or load a checkpoint of the whole model."
             )
         super().init_weights()
-
-    def _load_tokenizer(self, path: str, prefix: str) -> None:
-        prefix = f'{prefix.rstrip(".")}.' if prefix else ''
-        state = read_state(path)
-        part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-        load_strictly(self.tokenizer, part, f'{path} (prefix {prefix!r})')
-        # MMEngine's own loading of the same file, which only warns, is not to follow.
-        self.tokenizer.is_init = True
 
     def train(self, mode: bool = True) -> C2FSeg:
         """Switch the mode; the tokenizer stays in evaluation mode."""
@@ -179,35 +180,62 @@ class C2FSeg(BaseModel):
             data_samples: Samples with ``gt_crop_masks``.
 
         Returns:
-            ``loss_token``, ``loss_visible``, ``loss_amodal`` (with Dice, two more) and
-            ``token_accuracy`` over the hidden positions.
+            ``loss_token``, ``loss_visible``, ``loss_amodal`` (with Dice, two more),
+            ``loss_consistency`` where it has a weight, and ``token_accuracy`` over the hidden
+            positions. Frames that only fill up a clip do not count.
         """
         cfg = self.train_cfg
         visible = inputs['visible_mask']
-        amodal_gt = _stack_masks(data_samples, 'amodal')  # (N,T,1,h,w)
-        visible_gt = _stack_masks(data_samples, 'visible')  # (N,T,1,h,w)
+        amodal_gt = stack_masks(data_samples, 'amodal')  # (N,T,1,h,w)
+        visible_gt = stack_masks(data_samples, 'visible')  # (N,T,1,h,w)
         visible_tokens = self._encode(visible)
         target = self._encode(amodal_gt)
         tokens, hidden = hide_tokens(target, self._mask_ratio(target), self.mask_token)
+        valid = stack_frame_valid(data_samples, visible.device)  # (N,T) or None
         with autocast_context(visible.device, cfg.autocast):
             feats = self.extract_feats(inputs)
             last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
-            logits, state = self.transformer(last, visible_tokens, tokens, return_state=True)
+            logits, state = self.transformer(
+                last, visible_tokens, tokens, return_state=True, frame_valid=valid
+            )
             coarse = self._decode(sample_tokens(logits.detach()[..., :-1], cfg.coarse_top_k))
             refined = self._refine(feats, coarse, visible, state)
-        positions = hidden if cfg.token_positions == 'masked' else None
+        counted = hidden if cfg.token_positions == 'masked' else torch.ones_like(hidden)
+        if valid is not None:
+            counted, hidden = counted & valid[..., None], hidden & valid[..., None]
         losses = dict(
-            loss_token=cfg.token_weight * token_loss(logits, target, cfg.label_smoothing, positions)
+            loss_token=cfg.token_weight * token_loss(logits, target, cfg.label_smoothing, counted)
         )
-        names = ('visible', 'amodal')
-        weights = (cfg.visible_weight, cfg.amodal_weight)
-        for name, weight, mask, gt in zip(names, weights, refined, (visible_gt, amodal_gt)):
-            truth = gt.flatten(0, 1)  # (N*T,1,h,w)
-            losses.update(
-                refinement_losses(name, mask, truth, weight, cfg.refine_loss, cfg.refine_size)
-            )
+        losses.update(self._refinement_losses(refined, visible_gt, amodal_gt, valid))
         right = (logits.detach()[..., :-1].argmax(dim=-1) == target) & hidden
         losses['token_accuracy'] = right.sum() / hidden.sum().clamp_min(1)
+        return losses
+
+    def _refinement_losses(
+        self,
+        refined: tuple[Tensor, Tensor],
+        visible_gt: Tensor,
+        amodal_gt: Tensor,
+        valid: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Losses of the refined masks (N*T,1,h',w') against the truth (N,T,1,h,w)."""
+        cfg = self.train_cfg
+        losses: dict[str, Tensor] = {}
+        rows = slice(None) if valid is None else valid.flatten()  # of N*T
+        for name, weight, mask, gt in (
+            ('visible', cfg.visible_weight, refined[0], visible_gt),
+            ('amodal', cfg.amodal_weight, refined[1], amodal_gt),
+        ):
+            truth = gt.flatten(0, 1)  # (N*T,1,h,w)
+            losses.update(
+                refinement_losses(
+                    name, mask[rows], truth[rows], weight, cfg.refine_loss, cfg.refine_size
+                )
+            )
+        if cfg.consistency_weight:
+            losses['loss_consistency'] = cfg.consistency_weight * consistency_loss(
+                refined[1], amodal_gt.flatten(0, 1), amodal_gt.shape[1], valid
+            )
         return losses
 
     @torch.no_grad()
@@ -218,13 +246,15 @@ class C2FSeg(BaseModel):
 
         Args:
             inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
-            data_samples: Samples with ``sample_id``, ``crop_boxes`` and ``ori_shape``.
+            data_samples: Samples with ``sample_id``, ``crop_boxes`` and ``ori_shape``; where there
+                is a ``frame_valid`` (T,), frames that only fill up a clip are not looked at.
 
         Returns:
             The samples, with ``pred_crop_masks`` and ``pred_masks`` set.
         """
         generators = self._generators(data_samples)
-        masks = self.complete(inputs, generators)
+        valid = stack_frame_valid(data_samples, inputs['img'].device)
+        masks = self.complete(inputs, generators, valid)
         for index, sample in enumerate(data_samples):
             crops = {name: value[index] for name, value in masks.items()}  # (T,h,w) each
             sample.pred_crop_masks = PixelData(**crops)
@@ -233,13 +263,17 @@ class C2FSeg(BaseModel):
 
     @torch.no_grad()
     def complete(
-        self, inputs: dict[str, Tensor], generator: Generators = None
+        self,
+        inputs: dict[str, Tensor],
+        generator: Generators = None,
+        frame_valid: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Decode and refine the masks of a batch, inside the crops.
 
         Args:
             inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
             generator: Randomness of the decoding, see :meth:`ParallelDecoder.decode`.
+            frame_valid: Bool (N,T), False for frames that only fill up a clip.
 
         Returns:
             Probabilities ``coarse``, ``visible`` and ``amodal``, each (N,T,h,w), float32.
@@ -255,7 +289,7 @@ class C2FSeg(BaseModel):
 
             def predict_logits(tokens: Tensor) -> Tensor:
                 nonlocal state
-                logits, state = self.transformer.predict_tokens(condition, tokens)
+                logits, state = self.transformer.predict_tokens(condition, tokens, frame_valid)
                 return logits
 
             tokens = self.decoder.decode(
@@ -334,6 +368,8 @@ class C2FSeg(BaseModel):
 
     def _paste(self, crops: dict[str, Tensor], sample: AmodalDataSample) -> dict[str, Tensor]:
         """Binary masks (T,H,W) at image size, all kinds in one go."""
+        if self.test_cfg.fuse_coarse:
+            crops = {**crops, 'amodal': crops['amodal'] + crops['coarse']}
         stacked = torch.cat(list(crops.values()))  # (kinds*T,h,w)
         boxes = torch.as_tensor(sample.crop_boxes).repeat(len(crops), 1)  # (kinds*T,4)
         pasted = paste_masks(stacked, boxes, tuple(sample.ori_shape)) > self.test_cfg.threshold
@@ -360,9 +396,3 @@ def _with_derived(config: dict, role: str, **derived: object) -> dict:
             )
         config[key] = value
     return config
-
-
-def _stack_masks(data_samples: list[AmodalDataSample], name: str) -> Tensor:
-    """True crop masks (N,T,1,h,w), float32."""
-    masks = [torch.as_tensor(getattr(s.gt_crop_masks, name)) for s in data_samples]  # (T,h,w)
-    return torch.stack(masks).unsqueeze(2).float()  # (N,T,1,h,w)

@@ -57,6 +57,8 @@ class TrainSettings(_Settings):
         token_weight: Weight of the token loss.
         visible_weight: Weight of the refiner's visible mask.
         amodal_weight: Weight of the refiner's amodal mask.
+        consistency_weight: Weight of the loss between the amodal masks of adjacent frames; 0, as
+            published, leaves it out.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass; losses are
             float32 in any case.
     """
@@ -71,6 +73,7 @@ class TrainSettings(_Settings):
     token_weight: float = 1.0
     visible_weight: float = 1.0
     amodal_weight: float = 1.0
+    consistency_weight: float = 0.0
     autocast: str | None = None
 
     def __post_init__(self) -> None:
@@ -99,12 +102,15 @@ class TestSettings(_Settings):
             ``sample_id``, not on its batch; ``None`` uses torch's global generator.
         upsample: How refined logits grow to the size of the crop: ``nearest`` (published) or
             ``bilinear``.
+        fuse_coarse: Add the coarse to the refined probability before the threshold, as the
+            published evaluation of videos does.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass.
     """
 
     threshold: float = 0.5
     seed: int | None = 0
     upsample: str = 'nearest'
+    fuse_coarse: bool = False
     autocast: str | None = None
 
     def __post_init__(self) -> None:

@@ -83,6 +83,35 @@ def refinement_losses(
     return losses
 
 
+def consistency_loss(
+    logits: Tensor, target: Tensor, num_frames: int, frame_valid: Tensor | None = None
+) -> Tensor:
+    """How much the error of an amodal mask changes from one frame to the next.
+
+    The true mask moves too, so it is not the prediction that is asked to stay but its difference
+    to the truth: |(p[t+1] - g[t+1]) - (p[t] - g[t])|, averaged over pixels and adjacent frames.
+    What flickers is punished; an error that stays is left to the other losses.
+
+    Args:
+        logits: (N*T,1,h',w').
+        target: True masks (N*T,1,h,w).
+        num_frames: Frames T.
+        frame_valid: Bool (N,T), the frames that count; ``None``: all.
+
+    Returns:
+        Mean loss, a scalar; 0 for single frames.
+    """
+    target = F.interpolate(target.float(), size=logits.shape[-2:], mode='area')
+    error = (logits.float().sigmoid() - target).unflatten(0, (-1, num_frames))  # (N,T,1,h',w')
+    change = (error[:, 1:] - error[:, :-1]).abs().flatten(2)  # (N,T-1,h'*w')
+    pairs = torch.ones(change.shape[:2], dtype=torch.bool, device=change.device)
+    if frame_valid is not None:
+        pairs = frame_valid[:, 1:] & frame_valid[:, :-1]
+    weight = pairs.to(change.dtype)
+    per_pair = change.sum(dim=-1) / max(change.shape[-1], 1)
+    return (per_pair * weight).sum() / weight.sum().clamp_min(1.0)
+
+
 def sample_tokens(logits: Tensor, top_k: int) -> Tensor:
     """Sample each token from its most likely candidates, with torch's global generator.
 

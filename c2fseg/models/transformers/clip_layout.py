@@ -54,7 +54,7 @@ class ClipWindows:
         self.frame_valid = layout.frame_valid
 
     def split(self, x: Tensor) -> Tensor:
-        """Tokens (N,T,L,D) to windows (B,W*patch*patch,D); B counts clips, then time, then space."""
+        """Tokens (N,T,L,D) to windows (B,W*patch*patch,D); B counts clips, time, then space."""
         if self.padding:
             x = F.pad(x, (0, 0, 0, 0, 0, self.padding))  # (N,T',L,D)
         if self.roll:

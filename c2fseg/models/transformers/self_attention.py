@@ -39,7 +39,7 @@ class SelfAttention(nn.Module):
         Args:
             x: Tokens (B,S,D).
             allowed: Bool (B,1,S,S), who sees whom; ``None``: everyone everyone.
-            rotation: What :func:`rotary_angles` gives, as (B,1,S,D/heads/2); turns queries and keys.
+            rotation: Angles of :func:`rotary_angles` (B,1,S,D/heads/2) for queries and keys.
         """
         rows, length, dims = x.shape
         qkv = self.qkv(x).view(rows, length, 3, self.num_heads, -1)  # (B,S,3,heads,D/heads)

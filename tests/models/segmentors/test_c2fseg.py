@@ -68,9 +68,9 @@ def test_published_training_masks_at_least_half_and_the_same_share_for_all(monke
     seen = []
     original = model.transformer.forward
 
-    def spy(feat, visible_tokens, tokens, return_state=False):
+    def spy(feat, visible_tokens, tokens, **options):
         seen.append((tokens == model.mask_token).sum(dim=-1))
-        return original(feat, visible_tokens, tokens, return_state)
+        return original(feat, visible_tokens, tokens, **options)
 
     monkeypatch.setattr(model.transformer, 'forward', spy)
     for seed in range(8):
@@ -115,7 +115,9 @@ def test_masks_are_pasted_where_the_crop_was(monkeypatch):
     monkeypatch.setattr(
         model,
         'complete',
-        lambda inputs, generator=None: dict(coarse=ones, visible=0.4 * ones, amodal=0.6 * ones),
+        lambda inputs, generator=None, frame_valid=None: dict(
+            coarse=ones, visible=0.4 * ones, amodal=0.6 * ones
+        ),
     )
     sample = model.test_step(tiny_batch(1, with_gt=False))[0]
     expected = torch.zeros(1, *IMAGE, dtype=torch.bool)

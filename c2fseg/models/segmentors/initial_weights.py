@@ -1,0 +1,60 @@
+"""Where a C2FSeg starts from: the tokenizer of stage 1, or a whole model of images."""
+
+from __future__ import annotations
+
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
+from torch import nn
+
+from c2fseg.models.utils import load_strictly, read_state
+
+# In the names of all parameters that a video model has and an image model has not.
+TEMPORAL_PART = '.temporal_'
+
+
+def load_tokenizer(tokenizer: BaseModule, path: str, prefix: str) -> None:
+    """Load the tokenizer of stage 1, every key of it.
+
+    Args:
+        tokenizer: The module to fill.
+        path: Checkpoint of stage 1.
+        prefix: What the names in the file begin with, ``autoencoder`` as a rule.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged or carries code.
+        RuntimeError: If keys are missing or unexpected, or shapes differ.
+    """
+    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+    state = read_state(path)
+    part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    load_strictly(tokenizer, part, f'{path} (prefix {prefix!r})')
+    # MMEngine's own loading of the same file, which only warns, is not to follow.
+    tokenizer.is_init = True
+
+
+def start_from_model(model: nn.Module, path: str) -> None:
+    """Load a whole model: one of images, or one that has attention over frames already.
+
+    From a model of images every key is taken, and the parameters of the attention over frames
+    alone are left as they are.
+
+    Args:
+        model: The model to fill.
+        path: Checkpoint of a whole model.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged or carries code.
+        RuntimeError: If other keys are missing, keys are unexpected, or shapes differ.
+    """
+    state = read_state(path)
+    of_images = not any(TEMPORAL_PART in key for key in state)
+    new = tuple(key for key in model.state_dict() if TEMPORAL_PART in key) if of_images else ()
+    load_strictly(model, state, path, optional=new)
+    MMLogger.get_current_instance().info(
+        f'{type(model).__name__}: starts from {path}; new are {len(new)} tensors of the attention '
+        'over frames.'
+    )
+    for module in model.modules():
+        # MMEngine's own initialisation is not to follow.
+        if isinstance(module, BaseModule):
+            module.is_init = True
