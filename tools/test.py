@@ -15,6 +15,8 @@ from c2fseg.utils.launch import (
     prepare_processes,
 )
 
+PREDICTION_WRITERS = ('AmodalIoU', 'VideoAmodalIoU')
+
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
@@ -41,26 +43,33 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def metric_name(item: dict) -> str:
+    """The name of a metric's class, from a type that is a class, a name, or a scoped name."""
+    kind = item.get('type', '')
+    return (kind if isinstance(kind, str) else kind.__name__).rsplit('.', maxsplit=1)[-1]
+
+
 def write_predictions(config: Config, path: str) -> None:
-    """Lets the AmodalIoU metrics of the test write their prediction file.
+    """Lets the metric of the test write its prediction file.
 
     Args:
         config: Changed in place.
         path: The JSON file.
 
     Raises:
-        UserError: The path is no JSON file, or not exactly one AmodalIoU is there.
+        UserError: The path is no JSON file, or not exactly one AmodalIoU or VideoAmodalIoU is
+            there.
     """
     if not path.endswith('.json'):
         raise UserError(f'--out {path} must end with .json.')
     evaluators = config.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
-    metrics = [item for item in evaluators if item.get('type') == 'AmodalIoU']
+    metrics = [item for item in evaluators if metric_name(item) in PREDICTION_WRITERS]
     if len(metrics) != 1:
         raise UserError(
-            f'--out needs one AmodalIoU in test_evaluator, which writes the file; the config has '
-            f'{len(metrics)}.'
+            f'--out needs one {" or ".join(PREDICTION_WRITERS)} in test_evaluator, which writes '
+            f'the file; the config has {len(metrics)}.'
         )
     metrics[0]['out_file'] = path
 

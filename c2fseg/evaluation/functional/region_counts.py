@@ -6,6 +6,8 @@ With the masks packed into one code per pixel, a single histogram answers all of
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,26 @@ Region = NDArray[np.bool_]
 """A set of mask combinations, ``(2 ** masks,)`` bool; combine with ``&``, ``|`` and ``~``."""
 
 
-class RegionCounts:
+class _NamedRegions:
+    """The regions of named masks, one bit each."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        names = list(names)
+        self._combinations = np.arange(1 << len(names))
+        self._regions: dict[str, Region] = {
+            name: (self._combinations >> bit & 1).astype(bool) for bit, name in enumerate(names)
+        }
+
+    def __getitem__(self, name: str) -> Region:
+        """Returns the region inside the mask ``name``."""
+        return self._regions[name]
+
+    def __contains__(self, name: str) -> bool:
+        """Returns whether a mask of this name was given."""
+        return name in self._regions
+
+
+class RegionCounts(_NamedRegions):
     """Pixel counts of every combination of named binary masks of one shape.
 
     Args:
@@ -31,34 +52,69 @@ class RegionCounts:
     """
 
     def __init__(self, **masks: NDArray) -> None:
-        if not 1 <= len(masks) <= MAX_MASKS:
-            raise ValueError(f'RegionCounts takes 1 to {MAX_MASKS} masks, got {len(masks)}.')
-        shapes = {name: np.shape(mask) for name, mask in masks.items()}
-        if len(set(shapes.values())) > 1:
-            raise ValueError(
-                f'The masks must have one shape, got {shapes}; bring them to the same image size.'
-            )
-        code = np.zeros(next(iter(shapes.values())), dtype=np.uint8)
-        for bit, (name, mask) in enumerate(masks.items()):
-            code |= _as_bits(name, mask) << np.uint8(bit)
-        self._counts = _histogram(code, 1 << len(masks))
-        combinations = np.arange(1 << len(masks))
-        self._regions: dict[str, Region] = {
-            name: (combinations >> bit & 1).astype(bool) for bit, name in enumerate(masks)
-        }
-
-    def __getitem__(self, name: str) -> Region:
-        """Returns the region inside the mask ``name``."""
-        return self._regions[name]
-
-    def __contains__(self, name: str) -> bool:
-        """Returns whether a mask of this name was given."""
-        return name in self._regions
+        _check_masks(masks)
+        super().__init__(masks)
+        self._counts = _histogram(_pack(masks), 1 << len(masks))
 
     def area(self, region: Region) -> int:
         """Returns the number of pixels in ``region``, which must not hold the empty combination."""
         assert not region[0], 'a region outside all masks depends on the size of the picture'
         return int(self._counts[region].sum())
+
+
+class ClipRegionCounts(_NamedRegions):
+    """Pixel counts of every combination of named binary masks, for each frame of a clip.
+
+    Args:
+        masks: Name to bool array (or 0/1 integers), ``(T, H, W)`` all of them.
+        context: More masks of this shape that divide regions but make none alone: pixels that
+            lie in no mask of ``masks`` are not looked at. At most 8 masks in all.
+
+    Raises:
+        ValueError: No mask, more than 8, masks of different shapes, masks that are not
+            ``(T, H, W)``, or a mask that is not binary.
+    """
+
+    def __init__(
+        self, masks: Mapping[str, NDArray], context: Mapping[str, NDArray] | None = None
+    ) -> None:
+        every = {**masks, **(context or {})}
+        _check_masks(every)
+        shape = np.shape(next(iter(every.values())))
+        if len(shape) != 3:
+            raise ValueError(f'The masks of a clip must be (T, H, W), got shape {shape}.')
+        super().__init__(every)
+        bits = {name: _as_bits(name, mask) for name, mask in every.items()}
+        box = _common_box([bits[name] for name in masks])
+        code = _pack({name: mask[box] for name, mask in bits.items()})
+        counts = [np.bincount(frame.ravel(), minlength=1 << len(every)) for frame in code]
+        self._counts = np.array(counts, dtype=np.int64).reshape(len(code), 1 << len(every))
+        self._in_no_mask = self._combinations & ((1 << len(masks)) - 1) == 0
+
+    def areas(self, region: Region) -> NDArray[np.int64]:
+        """Returns the number of pixels in ``region`` for each frame, ``(T,)``.
+
+        The region must lie inside the masks; what only ``context`` covers is not counted.
+        """
+        assert not region[self._in_no_mask].any(), 'a region must lie inside the masks'
+        return self._counts[:, region].sum(axis=1)
+
+
+def _check_masks(masks: Mapping[str, NDArray]) -> None:
+    if not 1 <= len(masks) <= MAX_MASKS:
+        raise ValueError(f'RegionCounts takes 1 to {MAX_MASKS} masks, got {len(masks)}.')
+    shapes = {name: np.shape(mask) for name, mask in masks.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(
+            f'The masks must have one shape, got {shapes}; bring them to the same image size.'
+        )
+
+
+def _pack(masks: Mapping[str, NDArray]) -> NDArray[np.uint8]:
+    code = np.zeros(np.shape(next(iter(masks.values()))), dtype=np.uint8)
+    for bit, (name, mask) in enumerate(masks.items()):
+        code |= _as_bits(name, mask) << np.uint8(bit)
+    return code
 
 
 def _as_bits(name: str, mask: NDArray) -> NDArray[np.uint8]:
@@ -76,10 +132,20 @@ def _as_bits(name: str, mask: NDArray) -> NDArray[np.uint8]:
 def _histogram(code: NDArray[np.uint8], bins: int) -> NDArray[np.int64]:
     """Counts the codes inside the box that holds all nonzero ones (bin 0 is left incomplete)."""
     if code.ndim == 2:
-        rows = np.flatnonzero(code.any(axis=1))
-        if rows.size == 0:
-            return np.zeros(bins, dtype=np.int64)
-        code = code[rows[0] : rows[-1] + 1]
-        columns = np.flatnonzero(code.any(axis=0))
-        code = code[:, columns[0] : columns[-1] + 1]
+        code = code[_filled_box(code)]
     return np.bincount(code.ravel(), minlength=bins)
+
+
+def _common_box(masks: list[NDArray[np.uint8]]) -> tuple[slice, ...]:
+    """Returns the index of the box that holds all pixels of all masks in all frames."""
+    covered = np.bitwise_or.reduce([np.bitwise_or.reduce(mask, axis=0) for mask in masks])
+    return slice(None), *_filled_box(covered)
+
+
+def _filled_box(code: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Returns the rows and columns of the box around the nonzero pixels of ``(H, W)``."""
+    rows = np.flatnonzero(code.any(axis=1))
+    if rows.size == 0:
+        return slice(0), slice(0)
+    columns = np.flatnonzero(code[rows[0] : rows[-1] + 1].any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -2,5 +2,6 @@
 
 from c2fseg.evaluation.metrics.amodal_iou import AmodalIoU
 from c2fseg.evaluation.metrics.reconstruction_iou import ReconstructionIoU
+from c2fseg.evaluation.metrics.video_amodal_iou import VideoAmodalIoU
 
-__all__ = ['AmodalIoU', 'ReconstructionIoU']
+__all__ = ['AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']

@@ -113,15 +113,20 @@ def flatten(rows: Sequence[Row]) -> dict[str, float]:
     return values
 
 
-def format_table(heading: Sequence[str], rows: Sequence[Row]) -> str:
+def format_table(
+    heading: Sequence[str],
+    rows: Sequence[Row],
+    numbers: tuple[str, str] = ('objects', 'occluded'),
+) -> str:
     """Returns the rows as text, IoU in percent, a dash where there is nothing to average.
 
     Args:
         heading: Lines above the table: protocol, split, source of the visible masks.
-        rows: At least one; the columns are those of the first.
+        rows: At least one.
+        numbers: What the columns of ``objects`` and ``counted`` are called.
     """
-    columns = list(rows[0].means)
-    head = ['', 'objects', 'occluded']
+    columns = list(dict.fromkeys(column for row in rows for column in row.means))
+    head = ['', *numbers]
     head += [f'{stage} {form} {kind}' for stage, form in columns for kind in ('full', 'occ')]
     body = [_cells(row, columns) for row in rows]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
