@@ -83,6 +83,28 @@ def test_a_stage_1_file_alone_makes_a_checkpoint_of_the_trainer(published_files,
     assert {key.split('.')[0] for key in state} == {'autoencoder', 'discriminator'}
 
 
+@pytest.mark.parametrize(('name', 'codes'), [('movid_a', 256), ('fishbowl', 32)])
+def test_files_of_video_fit_the_official_config_of_their_data_set(name, codes):
+    manifest = load_manifest('tokenizer_manifest')
+    stage1 = manifest['vqgan_Fishbowl.pth' if codes == 32 else 'vqgan_KINS.pth']
+    shapes = dict(
+        g_model=stage1['g_model'],
+        model=transformer_shapes(depth=8, codes=codes, video=True),
+        img_encoder=encoder_shapes(),
+        refine=refiner_shapes(),
+    )
+    sections = {
+        section: {key: torch.empty(shape, device='meta') for key, shape in entries.items()}
+        for section, entries in shapes.items()
+    }
+    config = converter.find_config(sections)
+    assert config.name == f'c2f_{name}_official.py'
+    state = converter.convert_sections(sections)
+    converter.check_against_config(state, config)
+    with pytest.raises(converter.LayoutError):
+        converter.check_against_config(state, OFFICIAL_CONFIG)
+
+
 def test_a_stage_2_file_alone_is_refused(published_files, tmp_path):
     out = tmp_path / 'out.pth'
     with pytest.raises(SystemExit, match='give the stage-1 file'):

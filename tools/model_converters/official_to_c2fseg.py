@@ -23,6 +23,7 @@ from c2fseg.models.segmentors.official import (
     convert_encoder_state,
     convert_refiner_state,
     convert_transformer_state,
+    is_video_state,
 )
 from c2fseg.models.tokenizers.official import (
     convert_discriminator_state,
@@ -34,7 +35,8 @@ from c2fseg.utils.checkpoint_fit import compare_states
 from c2fseg.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_CONFIG = ROOT / 'configs' / 'official' / 'c2f_kins_official.py'
+OFFICIAL_CONFIGS = ROOT / 'configs' / 'official'
+FISHBOWL_CODES = 32
 STAGE1_SECTIONS = ('g_model', 'd_model')
 STAGE2_SECTIONS = ('model', 'img_encoder', 'refine')
 
@@ -120,6 +122,22 @@ def convert_sections(sections: Mapping[str, Mapping[str, Tensor]]) -> State:
     return {f'{part}.{key}': v for part, state in parts.items() for key, v in state.items()}
 
 
+def find_config(sections: Mapping[str, Mapping[str, Tensor]]) -> Path:
+    """The config that the published files of stage 2 belong to, by what they hold.
+
+    Args:
+        sections: What :func:`read_sections` returned, with stage 2.
+
+    Returns:
+        That of KINS (COCOA's files have the same shapes), MOViD-A or Fishbowl.
+    """
+    if not is_video_state(sections['model']):
+        return OFFICIAL_CONFIGS / 'c2f_kins_official.py'
+    classes = len(sections['model'].get('m_bias', ()))
+    name = 'fishbowl' if classes == FISHBOWL_CODES + 1 else 'movid_a'
+    return OFFICIAL_CONFIGS / f'c2f_{name}_official.py'
+
+
 def check_against_config(state: State, config: str | Path) -> None:
     """Compares names and shapes with the model of a config.
 
@@ -144,8 +162,8 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', metavar='OUT', help='file to write')
     parser.add_argument(
         '--config',
-        default=str(DEFAULT_CONFIG),
-        help='config that a whole model must fit (default: configs/official/c2f_kins_official.py)',
+        help='config that a whole model must fit (default: the one in configs/official for images, '
+        'MOViD-A or Fishbowl, by what the files hold)',
     )
     return parser.parse_args(arguments)
 
@@ -154,14 +172,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Converts as the command line says."""
     args = parse_args(arguments)
     try:
-        state = convert_sections(read_sections(args.sources))
-        if 'transformer.position_embedding' in state:
-            check_against_config(state, args.config)
+        sections = read_sections(args.sources)
+        state = convert_sections(sections)
+        config = None
+        if 'model' in sections:
+            config = args.config or find_config(sections)
+            check_against_config(state, config)
     except (LayoutError, CheckpointError) as error:
         sys.exit(f'error: {error}')
     meta = dict(converted_from=[Path(p).name for p in args.sources], c2fseg_version=__version__)
     save_checkpoint(dict(meta=meta, state_dict=state), args.out)
-    print(f'{len(state)} tensors written to {args.out}')
+    fits = '' if config is None else f'; they fit {config}'
+    print(f'{len(state)} tensors written to {args.out}{fits}')
 
 
 if __name__ == '__main__':

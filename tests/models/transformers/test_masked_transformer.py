@@ -101,7 +101,7 @@ def test_a_map_of_another_size_than_the_token_grid_is_an_error(transformer):
 def test_a_block_from_the_registry_takes_the_place_of_the_spatial_one():
     @ST_BLOCKS.register_module(name='EchoBlockForTest')
     class EchoBlock(SpatialBlock):
-        def forward(self, x):
+        def forward(self, x, layout):
             return x
 
     try:
