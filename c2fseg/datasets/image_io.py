@@ -12,6 +12,7 @@ import os.path as osp
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import mmcv
 import numpy as np
 from mmengine.logging import print_log
@@ -22,6 +23,8 @@ from rich.progress import track
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 JPEG_MAGIC = b'\xff\xd8'
 JPEG_END = b'\xff\xd9'
+PNG_GREY = 0
+PNG_KINDS = {2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGB with alpha'}
 EXIF_FLAGS = {'apply': 'color', 'ignore': 'color_ignore_orientation'}
 
 
@@ -42,6 +45,44 @@ def read_rgb(path: str, exif: str = 'apply') -> np.ndarray:
     """
     if exif not in EXIF_FLAGS:
         raise ValueError(f'exif is one of {sorted(EXIF_FLAGS)}, got {exif!r}')
+    content = _read_whole(path)
+    image = mmcv.imfrombytes(content, flag=EXIF_FLAGS[exif], channel_order='rgb', backend='cv2')
+    if image is None:
+        raise OSError(f'image file {path} cannot be read: OpenCV does not decode it')
+    return image
+
+
+def read_id_map(path: str) -> np.ndarray:
+    """Read a PNG whose pixels are numbers of objects.
+
+    Args:
+        path: File, single-channel, of 8 or 16 bits.
+
+    Returns:
+        uint8 or uint16 (H, W), the values as they are stored.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        OSError: When it is no picture, or truncated or damaged.
+        ValueError: When it is another kind of picture, whose pixels are colours.
+    """
+    content = _read_whole(path)
+    if not content.startswith(PNG_MAGIC):
+        raise ValueError(f'id map {path} is no PNG: a format that loses nothing is needed')
+    bits, kind = content[24], content[25]  # of the header chunk, which comes first
+    if kind != PNG_GREY or bits not in (8, 16):
+        raise ValueError(
+            f'id map {path} is a {bits}-bit {PNG_KINDS.get(kind, "grey")} PNG: expected one '
+            f'channel of 8 or 16 bits whose values are object numbers; convert the file'
+        )
+    ids = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYDEPTH)
+    if ids is None:
+        raise OSError(f'id map {path} cannot be read: OpenCV does not decode it')
+    return ids
+
+
+def _read_whole(path: str) -> bytes:
+    """Read a picture file's bytes, after a look whether all of them are there."""
     if not osp.isfile(path):
         raise FileNotFoundError(f'image file not found: {path}')
     with open(path, 'rb') as file:
@@ -49,10 +90,7 @@ def read_rgb(path: str, exif: str = 'apply') -> np.ndarray:
     problem = _damage(content)
     if problem:
         raise OSError(f'image file {path} cannot be read: {problem}')
-    image = mmcv.imfrombytes(content, flag=EXIF_FLAGS[exif], channel_order='rgb', backend='cv2')
-    if image is None:
-        raise OSError(f'image file {path} cannot be read: OpenCV does not decode it')
-    return image
+    return content
 
 
 def _damage(content: bytes) -> str | None:

@@ -45,6 +45,8 @@ def coded(*frames: tuple[np.ndarray, np.ndarray], **extra) -> dict:
         'category': 'car',
         'sample_id': '3_17',
         'frame_valid': np.ones(len(frames), bool),
+        'frame_counted': np.ones(len(frames), bool),
+        'frame_indices': np.arange(len(frames)),
         'occlusion_rate': 0.5,
         'ann_file': 'some.json',
         'img_paths': ['a.png'] * len(frames),
@@ -144,15 +146,6 @@ class TestCropObject:
     def test_masks_stay_binary(self, interpolation: str) -> None:
         results = CropObject(50, mask_interpolation=interpolation)(loaded())
         assert set(np.unique(results['crop_visible_mask'])) == {0, 1}
-
-    def test_frames_without_visible_pixels_take_the_nearest_window(self) -> None:
-        hidden = (np.zeros(SIZE, np.uint8), masks()[1])
-        frames = (hidden, masks(), hidden, hidden, masks(30, 36))
-        results = CropObject(16)(loaded(*frames))
-        boxes = results['crop_boxes'].tolist()
-        assert boxes[0] == boxes[1] == boxes[2]
-        assert boxes[3] == boxes[4] != boxes[1]
-        assert results['crop_img'].shape == (5, 16, 16, 3)
 
     def test_nothing_visible(self) -> None:
         results = loaded()

@@ -1,6 +1,7 @@
-"""The steps of a pipeline, in their order: loading, cropping, augmentation, packing."""
+"""The steps of a pipeline, in their order: sampling, loading, cropping, augmentation, packing."""
 
 from .augmentation import ChooseMaskTarget, FlipObject, PerturbVisibleMask
+from .clip_sampling import SampleClip
 from .cropping import CropObject
 from .loading import LoadAmodalMasks, LoadFrames
 from .packing import PackAmodalInputs, PackMaskInputs
@@ -14,4 +15,5 @@ __all__ = [
     'PackAmodalInputs',
     'PackMaskInputs',
     'PerturbVisibleMask',
+    'SampleClip',
 ]

@@ -22,7 +22,8 @@ class PerturbVisibleMask(BaseTransform):
     """Spoil the visible mask that the model sees, as a detector would.
 
     One of three things happens: a Gaussian blur cut at one half, rounds of dilation or of erosion,
-    or nothing. A result without any pixel is given up for the unspoiled mask.
+    or nothing. A result without any pixel is given up for the unspoiled mask. An empty mask (a
+    frame that hides the object) stays empty.
 
     Required Keys: ``crop_visible_mask`` (T, h, w).
 
@@ -165,6 +166,9 @@ class FlipObject(BaseTransform):
 class ChooseMaskTarget(BaseTransform):
     """Choose which mask the tokenizer learns to rebuild.
 
+    A frame in which the chosen mask is empty takes the other one: an object that is hidden still
+    has its amodal mask. A frame in which both are (the object is out of view) stays empty.
+
     Required Keys: ``gt_crop_visible_mask``, ``gt_crop_amodal_mask`` (T, h, w).
 
     Modified Keys: none.
@@ -192,6 +196,8 @@ class ChooseMaskTarget(BaseTransform):
             ``results`` with ``target_mask``.
         """
         visible = np.random.rand() < self.visible_prob
-        key = 'gt_crop_visible_mask' if visible else 'gt_crop_amodal_mask'
-        results['target_mask'] = results[key]
+        keys = ('gt_crop_visible_mask', 'gt_crop_amodal_mask')
+        chosen, other = (results[key] for key in (keys if visible else keys[::-1]))
+        filled = chosen.any(axis=(1, 2), keepdims=True)  # (T, 1, 1)
+        results['target_mask'] = np.where(filled, chosen, other)
         return results

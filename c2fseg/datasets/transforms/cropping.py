@@ -8,8 +8,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from c2fseg.registry import TRANSFORMS
-from c2fseg.structures import crop_and_resize, crop_window, masks_to_boxes
+from c2fseg.structures import crop_and_resize, masks_to_boxes, track_windows
 from c2fseg.structures.crops import INTERPOLATIONS
+from c2fseg.structures.track_windows import TRACK_SCALES
 
 from .loading import origin
 
@@ -24,8 +25,8 @@ MASK_KEYS = {
 class CropObject(BaseTransform):
     """Cut the window around the visible mask out of image and masks, and resize it.
 
-    A frame without a visible pixel takes the window of the nearest frame that has one, the earlier
-    of two.
+    Where the window lies is read from ``visible_mask`` alone. A frame of a clip without a visible
+    pixel takes a window between those of its neighbours; see :func:`track_windows`.
 
     Required Keys: ``visible_mask`` (T, H, W).
 
@@ -42,14 +43,20 @@ class CropObject(BaseTransform):
         enlarge: Factor on the box of the visible mask, or (low, high) to draw it uniformly.
         square: Take the longer side of the box in both directions, which keeps the aspect ratio
             wherever the window lies inside the image.
-        clip: Cut the window to the image; otherwise what lies outside is zero.
+        clip: Cut the window to the image; otherwise what lies outside is zero. Only for
+            ``track_scale=None``.
+        track_scale: What keeps an object of a clip at one scale. None: nothing, each frame has its
+            own window. 'centre': all windows have the size of the largest, height and width taken
+            apart, each around its own box; they may leave the image. 'corner': each frame's own
+            window, cut to the image, is scaled as the largest height and width ask for and lies in
+            the upper left of its crop; the rest is zero. ``crop_boxes`` holds the whole crop then.
         image_interpolation: 'bilinear', 'area' or 'nearest'.
         mask_interpolation: The same; masks stay binary.
 
     Raises:
         ValueError: When no frame has a visible pixel, or an argument is wrong.
 
-    Source: C2F-Seg, ICCV 2023, implementation details.
+    Source: C2F-Seg, ICCV 2023, implementation details, and reference implementation ('corner').
     """
 
     def __init__(
@@ -58,12 +65,15 @@ class CropObject(BaseTransform):
         enlarge: float | Sequence[float] = 2.0,
         square: bool = False,
         clip: bool = True,
+        track_scale: str | None = None,
         image_interpolation: str = 'bilinear',
         mask_interpolation: str = 'nearest',
     ) -> None:
         for name in (image_interpolation, mask_interpolation):
             if name not in INTERPOLATIONS:
                 raise ValueError(f'interpolation is one of {INTERPOLATIONS}, got {name!r}')
+        if track_scale not in TRACK_SCALES:
+            raise ValueError(f'track_scale is one of {TRACK_SCALES}, got {track_scale!r}')
         bounds = (enlarge, enlarge) if isinstance(enlarge, int | float) else tuple(enlarge)
         if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1]:
             raise ValueError(f'enlarge is a positive number or (low, high), got {enlarge}')
@@ -72,6 +82,7 @@ class CropObject(BaseTransform):
         self.enlarge = (float(bounds[0]), float(bounds[1]))
         self.square = square
         self.clip = clip
+        self.track_scale = track_scale
         self.image_interpolation = image_interpolation
         self.mask_interpolation = mask_interpolation
 
@@ -84,40 +95,52 @@ class CropObject(BaseTransform):
         Returns:
             ``results`` with the crops and where they were cut.
         """
-        masks = results['visible_mask']
-        windows = self._windows(masks, results)
+        own, windows = self._windows(results)
         for source, target in MASK_KEYS.items():
             if source in results:
-                results[target] = np.stack(
-                    [self._crop_mask(m, box) for m, box in zip(results[source], windows)]
-                )
+                crops = self._crop(results[source], own, windows, self.mask_interpolation, True)
+                results[target] = crops
         if 'img' in results:
-            results['crop_img'] = np.stack(
-                [
-                    crop_and_resize(frame, box, self.crop_size, self.image_interpolation)
-                    for frame, box in zip(results['img'], windows)
-                ]
+            results['crop_img'] = self._crop(
+                results['img'], own, windows, self.image_interpolation, False
             )
         results['crop_boxes'] = windows
         results['crop_size'] = self.crop_size
-        results['ori_shape'] = tuple(masks.shape[1:])
+        results['ori_shape'] = tuple(results['visible_mask'].shape[1:])
         return results
 
-    def _windows(self, masks: np.ndarray, results: dict) -> np.ndarray:
+    def _windows(self, results: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Give what is cut out of each frame, and the window whose upper left part it fills."""
+        masks = results['visible_mask']
         boxes = masks_to_boxes(masks)
-        filled = np.flatnonzero(boxes[:, 2] > boxes[:, 0])
-        if len(filled) == 0:
+        if not boxes.any():
             raise ValueError(f'{origin(results)}: its visible mask is empty, nothing to crop')
         low, high = self.enlarge
         factor = low if low == high else np.random.uniform(low, high)
-        windows = []
-        for frame in range(len(masks)):
-            nearest = filled[np.abs(filled - frame).argmin()]
-            windows.append(
-                crop_window(boxes[nearest], factor, masks.shape[1:], self.square, self.clip)
-            )
-        return np.stack(windows)
+        size = masks.shape[1:]
+        windows = track_windows(boxes, factor, size, self.square, self.clip, self.track_scale)
+        if self.track_scale != 'corner':
+            return windows, windows
+        return track_windows(boxes, factor, size, self.square), windows
 
-    def _crop_mask(self, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
-        crop = crop_and_resize(mask != 0, box, self.crop_size, self.mask_interpolation)
-        return crop.astype(np.uint8)
+    def _crop(
+        self,
+        frames: np.ndarray,
+        own: np.ndarray,
+        windows: np.ndarray,
+        interpolation: str,
+        binary: bool,
+    ) -> np.ndarray:
+        crops = np.zeros((len(frames), *self.crop_size, *frames.shape[3:]), frames.dtype)
+        for frame, (array, part, window) in enumerate(zip(frames, own, windows)):
+            h, w = self._part_size(part, window)
+            array = array != 0 if binary else array
+            crops[frame, :h, :w] = crop_and_resize(array, part, (h, w), interpolation)
+        return crops
+
+    def _part_size(self, part: np.ndarray, window: np.ndarray) -> tuple[int, int]:
+        """Height and width in the crop of what a part of a window becomes, rounded."""
+        width, height = part[2:] - part[:2]
+        whole_width, whole_height = window[2:] - window[:2]
+        h, w = self.crop_size
+        return max(1, round(height * h / whole_height)), max(1, round(width * w / whole_width))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from c2fseg.registry import TRANSFORMS
 from c2fseg.structures import decode_mask
 
-from ..image_io import EXIF_FLAGS, check_size, read_rgb
+from ..image_io import EXIF_FLAGS, check_size, read_id_map, read_rgb
+
+MASK_KINDS = {
+    'visible': 'gt_visible_mask',
+    'amodal': 'gt_amodal_mask',
+    'evaluable': 'evaluable_mask',
+}
 
 
 def origin(results: dict) -> str:
@@ -57,32 +66,43 @@ class LoadFrames(BaseTransform):
         Returns:
             ``results`` with ``img``.
         """
-        frames = []
+        frames: dict[str, np.ndarray] = {}  # a padded clip names its last picture many times
         for path in results['img_paths']:
+            if path in frames:
+                continue
             try:
-                frame = read_rgb(path, self.exif)
-                check_size(path, frame, results['height'], results['width'])
+                frames[path] = read_rgb(path, self.exif)
+                check_size(path, frames[path], results['height'], results['width'])
             except (OSError, ValueError) as error:
                 raise type(error)(f'{error} [{origin(results)}]') from error
-            frames.append(frame)
-        results['img'] = np.stack(frames)
+        results['img'] = np.stack([frames[path] for path in results['img_paths']])
         return results
 
 
 @TRANSFORMS.register_module()
 class LoadAmodalMasks(BaseTransform):
-    """Decode the object's visible and amodal masks.
+    """Decode the object's visible and amodal masks, and which pixels no other object covers.
 
-    Required Keys: ``visible_segmentations``, ``amodal_segmentations``, ``height``, ``width``.
+    A coded mask is what :func:`c2fseg.structures.to_rle` reads, or a reference to an id map,
+    ``dict(file=path, values=(v, ...))``: the pixels of that single-channel PNG that have one of the
+    values. A file is read once, however many masks refer to it. Single frames may be empty: the
+    object is hidden there, or out of view.
 
-    Modified Keys: none.
+    Required Keys: ``visible_segmentations``, ``amodal_segmentations`` (T each), ``height``,
+    ``width``.
+
+    Optional Keys: ``evaluable_segmentations`` (T); ``occlusion_rate``; ``frame_valid`` (T,).
+
+    Modified Keys: ``occlusion_rate``, where it is nan: 1 - |V| / |A| over the valid frames.
 
     Added Keys: ``visible_mask`` (what the model will see), ``gt_visible_mask``,
-    ``gt_amodal_mask``, all uint8 (T, H, W).
+    ``gt_amodal_mask``, and ``evaluable_mask`` where it is known, all uint8 (T, H, W).
 
     Raises:
-        TypeError, ValueError: When a mask cannot be decoded, has another size than its image, or no
-            frame has a visible or an amodal pixel.
+        FileNotFoundError: When an id map is missing.
+        OSError: When an id map is no picture, truncated or damaged.
+        TypeError, ValueError: When a mask cannot be decoded, has another size than its image, an id
+            map is not single-channel, or no frame has a visible or an amodal pixel.
     """
 
     def transform(self, results: dict) -> dict:
@@ -92,20 +112,54 @@ class LoadAmodalMasks(BaseTransform):
             results: Results of the pipeline so far.
 
         Returns:
-            ``results`` with the three masks.
+            ``results`` with the masks.
         """
-        for kind in ('visible', 'amodal'):
-            try:
-                mask = np.stack(
-                    [
-                        decode_mask(coded, results['height'], results['width'])
-                        for coded in results[f'{kind}_segmentations']
-                    ]
-                )
-            except (TypeError, ValueError) as error:
-                raise type(error)(f'{origin(results)}, {kind} mask: {error}') from error
-            if not mask.any():
+        id_maps: dict[str, np.ndarray] = {}
+        for kind, target in MASK_KINDS.items():
+            coded = results.get(f'{kind}_segmentations')
+            if coded is None and kind == 'evaluable':
+                continue
+            results[target] = self._decode_all(kind, coded, results, id_maps)
+            if kind != 'evaluable' and not results[target].any():
                 raise ValueError(f'{origin(results)}: its {kind} mask is empty')
-            results[f'gt_{kind}_mask'] = mask
         results['visible_mask'] = results['gt_visible_mask'].copy()
+        if np.isnan(results.get('occlusion_rate', 0.0)):
+            valid = np.asarray(results.get('frame_valid', True), bool)
+            visible, amodal = (
+                np.count_nonzero(results[key], axis=(1, 2))[valid].sum()
+                for key in ('gt_visible_mask', 'gt_amodal_mask')
+            )
+            results['occlusion_rate'] = 1.0 - float(visible) / max(float(amodal), 1.0)
         return results
+
+    def _decode_all(
+        self, kind: str, coded: Sequence[Any], results: dict, id_maps: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        size = results['height'], results['width']
+        masks = np.empty((len(coded), *size), np.uint8)
+        for frame, mask in enumerate(coded):
+            try:
+                if isinstance(mask, dict) and 'file' in mask:
+                    masks[frame] = _select(mask, size, id_maps)
+                else:
+                    masks[frame] = decode_mask(mask, *size)
+            except (OSError, TypeError, ValueError) as error:
+                where = f'{origin(results)}, {kind} mask of frame {frame}'
+                raise type(error)(f'{where}: {error}') from error
+        return masks
+
+
+def _select(
+    reference: dict[str, Any], size: tuple[int, int], id_maps: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Give the pixels of an id map that a reference means: bool (H, W)."""
+    path, values = reference['file'], reference['values']
+    if path not in id_maps:
+        ids = read_id_map(path)
+        if ids.shape != size:
+            raise ValueError(f'id map {path} is of size (H, W) = {ids.shape}, expected {size}')
+        id_maps[path] = ids
+    mask = id_maps[path] == values[0]
+    for value in values[1:]:
+        mask |= id_maps[path] == value
+    return mask

@@ -24,6 +24,8 @@ META_KEYS = (
     'crop_boxes',
     'crop_size',
     'frame_valid',
+    'frame_counted',
+    'frame_indices',
     'occlusion_rate',
 )
 
