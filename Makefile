@@ -20,7 +20,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
 TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types shapes train-shapes clean clean-venv
+.PHONY: help install demo test lint format types shapes shapes-video train-shapes clean clean-venv
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -49,6 +49,12 @@ shapes: $(STAMPS)/core data/shapes/.complete ## make the built-in data set in da
 
 data/shapes/.complete: | $(STAMPS)/core
 	$(PY) tools/dataset_converters/make_shapes.py --out data/shapes
+	@touch $@
+
+shapes-video: $(STAMPS)/core data/shapes_video/.complete ## make the built-in clips in data/shapes_video
+
+data/shapes_video/.complete: | $(STAMPS)/core
+	$(PY) tools/dataset_converters/make_clips.py --out data/shapes_video
 	@touch $@
 
 train-shapes: shapes ## train both stages on the built-in data, on the CPU

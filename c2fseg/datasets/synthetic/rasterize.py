@@ -56,39 +56,46 @@ def project(points: Outline, view: np.ndarray) -> np.ndarray:
     return mapped[:, :2] / mapped[:, 2:]
 
 
+def patch_bounds(solid_points: Outline) -> tuple[np.ndarray, tuple[int, int]]:
+    """Where the patch of a silhouette lies: its first pixel (x, y), and its (height, width)."""
+    corner = np.floor(solid_points.min(axis=0)) - 1.0
+    width, height = (np.ceil(solid_points.max(axis=0)) - corner).astype(int) + 1
+    return corner, (int(height), int(width))
+
+
 def rasterize(drawing: Drawing, view: np.ndarray) -> Patch:
     """Rasterises a drawing under a view, at four times the resolution, then averages down."""
     layers = [(project(outline, view), solid) for outline, solid in drawing.layers]
     solid_points = np.concatenate([points for points, solid in layers if solid])
-    corner = np.floor(solid_points.min(axis=0)) - 1.0
-    width, height = (np.ceil(solid_points.max(axis=0)) - corner).astype(int) + 1
-    size = (int(height) * SUPERSAMPLING, int(width) * SUPERSAMPLING)
+    corner, (height, width) = patch_bounds(solid_points)
+    size = (height * SUPERSAMPLING, width * SUPERSAMPLING)
     cover = np.zeros(size, np.uint8)
     tone = np.full(size, NEUTRAL_TONE, np.uint8)
     accent = np.zeros(size, np.uint8)
     for points, solid in layers:
-        _fill(cover, points - corner, 255 if solid else 0)
+        fill_outline(cover, points - corner, 255 if solid else 0)
     for outline, brightness, accented in drawing.paints:
         points = project(outline, view) - corner
-        _fill(tone, points, round(min(brightness, 2.5) * NEUTRAL_TONE))
+        fill_outline(tone, points, round(min(brightness, 2.5) * NEUTRAL_TONE))
         if accented:
-            _fill(accent, points, 255)
-    covered = _shrink(cover)
+            fill_outline(accent, points, 255)
+    covered = shrink(cover)
     return Patch(
         mask=covered >= 128,
         alpha=covered.astype(np.float32) / 255.0,
-        tone=_shrink(tone).astype(np.float32) / NEUTRAL_TONE,
-        accent=_shrink(accent).astype(np.float32) / 255.0,
+        tone=shrink(tone).astype(np.float32) / NEUTRAL_TONE,
+        accent=shrink(accent).astype(np.float32) / 255.0,
     )
 
 
-def _fill(canvas: np.ndarray, points: np.ndarray, value: int) -> None:
+def fill_outline(canvas: np.ndarray, points: np.ndarray, value: int) -> None:
     """Fills an outline given in patch pixels on a supersampled canvas."""
     # OpenCV's integer coordinates are pixel centres, ours are pixel corners: hence the half.
     scaled = (points * SUPERSAMPLING - 0.5) * (1 << FRACTION_BITS)
     cv2.fillPoly(canvas, [np.rint(scaled).astype(np.int32)], value, cv2.LINE_8, FRACTION_BITS)
 
 
-def _shrink(canvas: np.ndarray) -> np.ndarray:
+def shrink(canvas: np.ndarray) -> np.ndarray:
+    """Averages a supersampled canvas down to pixels."""
     height, width = canvas.shape[0] // SUPERSAMPLING, canvas.shape[1] // SUPERSAMPLING
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)

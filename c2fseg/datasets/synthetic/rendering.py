@@ -110,21 +110,34 @@ def paint_object(
     Returns:
         The colours (h, w, 3) float32; those outside the object mean nothing.
     """
+    colours = paint_texture(rng, patch, base)
+    rim, slant = rng.uniform(3.0, 8.0), rng.uniform(0.05, 0.18)
+    colours *= (patch.tone * shading(patch.mask, light, rim, slant))[..., None]
+    return colours
+
+
+def paint_texture(rng: np.random.Generator, patch: Patch, base: np.ndarray) -> np.ndarray:
+    """Paints the texture and the accents of one object, without tone and shading, (h, w, 3)."""
     height, width = patch.mask.shape
     contrast = rng.uniform(0.6, 1.3)
     second = np.clip(base * contrast + rng.uniform(-0.12, 0.12, 3), 0.0, 1.0)
     accent_colour = distinct_colour(rng, [base], (0.2, 0.9))
     colours = texture(rng, height, width, base, second)
     colours += patch.accent[..., None] * (accent_colour.astype(np.float32) - colours)
-    colours *= (patch.tone * _shading(rng, patch, light))[..., None]
     return colours
 
 
-def _shading(rng: np.random.Generator, patch: Patch, light: np.ndarray) -> np.ndarray:
-    """A rounded rim that catches the light on one side, and a gradient over the object, (h, w)."""
-    height, width = patch.mask.shape
-    rim = rng.uniform(3.0, 8.0)
-    padded = np.pad(patch.mask.astype(np.uint8), 1)
+def shading(mask: np.ndarray, light: np.ndarray, rim: float, slant: float) -> np.ndarray:
+    """What the brightness of an object is multiplied with, float32 (h, w).
+
+    Args:
+        mask: The object's pixels, bool (h, w).
+        light: The direction (x, y) that the light shines in.
+        rim: Width in pixels of the rounded rim that catches the light on one side.
+        slant: Strength of the gradient over the object.
+    """
+    height, width = mask.shape
+    padded = np.pad(mask.astype(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     slope = 1.0 - np.clip(depth / rim, 0.0, 1.0)
     dome = cv2.GaussianBlur(np.sqrt(1.0 - slope**2), (0, 0), 1.2)
@@ -134,7 +147,7 @@ def _shading(rng: np.random.Generator, patch: Patch, light: np.ndarray) -> np.nd
     # Rounded to single precision first: the bytes of the pictures depend on it.
     rows = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None].astype(np.float64)
     columns = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :].astype(np.float64)
-    gradient = -(columns * light[0] + rows * light[1]) * rng.uniform(0.05, 0.18)
+    gradient = -(columns * light[0] + rows * light[1]) * slant
     edge = 0.72 + 0.28 * np.clip(dome * 1.6, 0.0, 1.0)
     return ((1.0 + gradient) * edge + 1.3 * tilt).astype(np.float32)
 

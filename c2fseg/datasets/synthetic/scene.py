@@ -98,12 +98,12 @@ def make_scene(rng: np.random.Generator, families: list[str]) -> Scene:
 def paste(patch: np.ndarray, corner: tuple[int, int], height: int, width: int) -> np.ndarray:
     """Puts a patch (h, w) at ``corner`` into an empty (height, width) array, cut at the border."""
     canvas = np.zeros((height, width), patch.dtype)
-    inside, part = _overlap(patch.shape, corner, height, width)
+    inside, part = overlap(patch.shape, corner, height, width)
     canvas[inside] = patch[part]
     return canvas
 
 
-def _overlap(
+def overlap(
     shape: tuple[int, ...], corner: tuple[int, int], height: int, width: int
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a patch meets the image: slices of the image, and slices of the patch."""
@@ -180,7 +180,7 @@ def _render(
         cast_shadow(
             picture, paste(item.patch.alpha, item.corner, height, width), light, reach, strength
         )
-        inside, part = _overlap(item.patch.mask.shape, item.corner, height, width)
+        inside, part = overlap(item.patch.mask.shape, item.corner, height, width)
         alpha = item.patch.alpha[part][..., None]
         picture[inside] += alpha * (colours[part] - picture[inside])
     return np.clip(np.rint(picture * 255.0), 0, 255).astype(np.uint8)

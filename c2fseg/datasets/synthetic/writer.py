@@ -74,9 +74,9 @@ def generate_shapes(
         NotADirectoryError: ``out`` is a file.
     """
     counts = dict(DEFAULT_COUNTS if counts is None else counts)
-    _check_arguments(out, counts, seed, workers)
+    check_arguments(out, counts, seed, workers)
     written = {}
-    with _ordered_map(workers) as ordered_map:
+    with ordered_map(workers) as run:
         for split, count in counts.items():
             if count == 0:
                 continue
@@ -86,7 +86,7 @@ def generate_shapes(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             work = partial(write_image, str(folder), seed, SPLIT_IDS[split], split_families(split))
-            results = ordered_map(work, range(count))
+            results = run(work, range(count))
             bar = tqdm(results, f'shapes {split}', count, unit='image', disable=not progress)
             _write_annotations(target, bar)
             written[split] = target
@@ -114,8 +114,8 @@ def generate_samples(
         ValueError: ``count``, ``seed`` or ``min_occluded`` out of range.
         NotADirectoryError: ``out`` is a file.
     """
-    _check_arguments(out, {'train': count}, seed, 1)
-    if not _is_whole(min_occluded) or not 0 <= min_occluded <= 3:
+    check_arguments(out, {'train': count}, seed, 1)
+    if not is_whole(min_occluded) or not 0 <= min_occluded <= 3:
         raise ValueError(f'min_occluded must be a whole number from 0 to 3, got {min_occluded!r}')
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,14 +171,14 @@ def write_image(
 
 
 @contextmanager
-def _ordered_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+def ordered_map(workers: int, chunk: int = 8) -> Iterator[Callable[..., Iterator[Any]]]:
     """Lends a ``map`` that keeps the order of its results, over worker processes or over none."""
     if workers == 1:
         yield map
         return
     context = multiprocessing.get_context('spawn')
     with context.Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield partial(pool.imap, chunksize=8)
+        yield partial(pool.imap, chunksize=chunk)
 
 
 def _write_annotations(
@@ -196,25 +196,32 @@ def _write_annotations(
     write_whole(target, f'{text}\n'.encode())
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, True and False excluded."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _check_arguments(
-    out: str | os.PathLike[str], counts: Mapping[str, int], seed: int, workers: int
+def check_arguments(
+    out: str | os.PathLike[str],
+    counts: Mapping[str, int],
+    seed: int,
+    workers: int,
+    splits: Iterable[str] = tuple(SPLIT_IDS),
+    unit: str = 'images',
 ) -> None:
+    """Refuses what no data set can be made from; see :func:`generate_shapes`."""
     for split, count in counts.items():
-        if split not in SPLIT_IDS:
-            raise ValueError(f'unknown split {split!r}; the splits are {", ".join(SPLIT_IDS)}')
-        if not _is_whole(count) or count < 0:
+        if split not in splits:
+            raise ValueError(f'unknown split {split!r}; the splits are {", ".join(splits)}')
+        if not is_whole(count) or count < 0:
             raise ValueError(
-                f'the number of {split} images must be a whole number of at least 0, got {count!r}'
+                f'the number of {split} {unit} must be a whole number of at least 0, got {count!r}'
             )
     if not any(counts.values()):
-        raise ValueError('no images wanted: give at least one split a number above 0')
-    if not _is_whole(seed) or seed < 0:
+        raise ValueError(f'no {unit} wanted: give at least one split a number above 0')
+    if not is_whole(seed) or seed < 0:
         raise ValueError(f'seed must be a whole number of at least 0, got {seed!r}')
-    if not _is_whole(workers) or workers < 1:
+    if not is_whole(workers) or workers < 1:
         raise ValueError(f'workers must be a whole number of at least 1, got {workers!r}')
     if Path(out).exists() and not Path(out).is_dir():
         raise NotADirectoryError(f'the output folder {out} is a file; name a folder')
