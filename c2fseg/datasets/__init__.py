@@ -2,8 +2,16 @@
 
 from . import transforms
 from .base_amodal_dataset import BaseAmodalDataset
+from .fishbowl import FishbowlDataset
 from .kins import KINSDataset
 from .movid_a import MOViDADataset
 from .sample_draw import SampleDraw
 
-__all__ = ['BaseAmodalDataset', 'KINSDataset', 'MOViDADataset', 'SampleDraw', 'transforms']
+__all__ = [
+    'BaseAmodalDataset',
+    'FishbowlDataset',
+    'KINSDataset',
+    'MOViDADataset',
+    'SampleDraw',
+    'transforms',
+]

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
-from pycocotools import mask as coco_mask
 
 from c2fseg.registry import TRANSFORMS
-from c2fseg.structures import to_rle
 
 from . import transforms
-from .image_io import find_broken_images
+from .record_checks import describe_occlusion, find_broken_records
+from .record_masks import MaskAreas, mask_areas, to_rles
 from .sample_draw import SampleDraw
 
 IMAGE_CHECKS = (None, 'stop', 'skip')
@@ -29,7 +28,6 @@ IMAGE_CHECKS = (None, 'stop', 'skip')
 OCCLUDED_RATE = 0.05
 # Rasterised outlines of V and A differ by a pixel here and there: that is not worth a word.
 OUTSIDE_NOTE_RATE = 0.01
-SEGMENTATION_KEYS = ('visible_segmentations', 'amodal_segmentations', 'evaluable_segmentations')
 # Arguments that say something about areas, with the values that ask for nothing.
 AREA_ARGUMENTS = {
     'occlusion_range': None,
@@ -52,8 +50,8 @@ class BaseAmodalDataset(BaseDataset):
 
     A coded mask is what :func:`c2fseg.structures.to_rle` reads, or ``dict(file=path, values=(v,
     ...))``: the pixels of a single-channel PNG that have one of these values. Where masks lie in
-    such files, their areas are unknown at the start (``knows_areas`` is False and
-    ``occlusion_rate`` nan), and the arguments that need them are refused.
+    such files, areas may be unknown at the start (``knows_areas`` False, ``occlusion_rate`` nan);
+    the arguments that need them are then refused.
 
     Real files hold objects without a visible or an amodal pixel, and objects whose V sticks out of
     A. They are counted and named once in the log; the arguments say what becomes of them.
@@ -85,7 +83,7 @@ class BaseAmodalDataset(BaseDataset):
     """
 
     METAINFO: dict[str, Any] = {}
-    # Whether records have an occlusion rate. A subclass that sets False does so before __init__.
+    # Whether records have an occlusion rate (said before __init__), and what gives them one.
     knows_areas: bool = True
     areas_hint: str = ''
 
@@ -146,8 +144,8 @@ class BaseAmodalDataset(BaseDataset):
         asked = [name for name, default in AREA_ARGUMENTS.items() if getattr(self, name) != default]
         if asked:
             raise ValueError(
-                f'{type(self).__name__}: {asked} need the areas of the masks, which are unknown '
-                f'before the mask files are read: leave these arguments out{self.areas_hint}'
+                f'{type(self).__name__}: {asked} need the areas of masks that lie in files of '
+                f'their own: leave these arguments out, or read all masks first{self.areas_hint}'
             )
 
     # ---------------------------------------------------------------- records
@@ -168,23 +166,23 @@ class BaseAmodalDataset(BaseDataset):
         frame_valid: Sequence[bool] | None = None,
         frame_counted: Sequence[bool] | None = None,
         frame_indices: Sequence[int] | None = None,
+        where: str | None = None,
     ) -> dict[str, Any] | None:
         """Check one object's masks and build its record.
 
         Args:
             file_names: T picture files, relative to ``data_prefix['img']``.
-            height: H of the pictures.
-            width: W of the pictures.
+            height, width: H and W of the pictures.
             visible: T coded visible masks.
             amodal: T coded amodal masks.
             image_id: Id of the picture or video.
             annotation_id: Id of the object.
-            category_id: Id of its class.
-            category: Name of its class.
-            evaluable: T coded masks, 1 where no other object is visible; none when None.
-            frame_valid: Which of the T frames are real, all when None.
+            category_id, category: Id and name of its class.
+            evaluable: T coded masks, 1 where no other object is visible.
+            frame_valid: Which frames are real, all when None.
             frame_counted: Which of them count in video scores, the real ones when None.
             frame_indices: Their numbers in the video, 0 to T - 1 when None.
+            where: What messages call it; annotation and file when None.
 
         Returns:
             The record, or None when a rule drops the object.
@@ -192,23 +190,18 @@ class BaseAmodalDataset(BaseDataset):
         Raises:
             KeyError, TypeError, ValueError: When a mask is wrong; names file and annotation.
         """
-        where = f'annotation {annotation_id} of {self.ann_file}'
+        where = where or f'annotation {annotation_id} of {self.ann_file}'
         try:
-            visible_rles = [to_rle(mask, height, width) for mask in visible]
-            amodal_rles = [to_rle(mask, height, width) for mask in amodal]
-            evaluable_rles = [to_rle(mask, height, width) for mask in evaluable or ()]
+            visible_rles = to_rles(visible, height, width, frame_indices)
+            amodal_rles = to_rles(amodal, height, width, frame_indices)
+            evaluable_rles = to_rles(evaluable or (), height, width, frame_indices)
         except (TypeError, ValueError) as error:
             if self.invalid_masks == 'skip':
                 self.note('unreadable mask, dropped', f'{where}: {error}')
                 return None
             raise type(error)(f'{where}: {error}') from error
-        visible_area = int(sum(coco_mask.area(rle) for rle in visible_rles))
-        amodal_area = int(sum(coco_mask.area(rle) for rle in amodal_rles))
-        overlap = sum(
-            int(coco_mask.area(coco_mask.merge([v, a], intersect=True)))
-            for v, a in zip(visible_rles, amodal_rles)
-        )
-        if not self._keep(where, visible_area, amodal_area, visible_area - overlap):
+        areas = mask_areas(visible_rles, amodal_rles)
+        if not self._keep(where, areas):
             return None
         frames = len(visible_rles)
         valid = np.ones(frames, bool) if frame_valid is None else np.asarray(frame_valid, bool)
@@ -228,7 +221,7 @@ class BaseAmodalDataset(BaseDataset):
             'frame_valid': valid,
             'frame_counted': counted,
             'frame_indices': numbers,
-            'occlusion_rate': 1.0 - visible_area / amodal_area,
+            'occlusion_rate': areas.occlusion_rate,
             'ann_file': self.ann_file,
         }
         if evaluable is not None:
@@ -238,8 +231,7 @@ class BaseAmodalDataset(BaseDataset):
     def expand_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """Give the record that an entry of ``load_data_list`` stands for.
 
-        Subclasses whose records are large keep something smaller there, with ``occlusion_rate``,
-        and override this.
+        Subclasses that keep something smaller there, with ``occlusion_rate``, override this.
 
         Args:
             record: Entry as stored.
@@ -264,21 +256,22 @@ class BaseAmodalDataset(BaseDataset):
             raise ValueError(f'{where}: {kind} (strict=True)')
         self.note(f'{kind}, {outcome}', where)
 
-    def _keep(self, where: str, visible: int, amodal: int, outside: int) -> bool:
+    def _keep(self, where: str, areas: MaskAreas) -> bool:
         """Apply the rules on areas: True keeps the object."""
-        if amodal == 0:
+        if areas.amodal == 0:
             self._odd('empty amodal mask', 'dropped', where)
             return False
-        if visible == 0:
+        if areas.visible == 0:
             self._odd('empty visible mask', 'dropped', where)
             return False
-        if visible < self.min_visible_area:
+        if areas.visible < self.min_visible_area:
             self.note(f'fewer than {self.min_visible_area} visible pixels, dropped', where)
             return False
-        if self.max_visible_outside is not None and outside > self.max_visible_outside * amodal:
+        share = areas.outside / areas.amodal
+        if self.max_visible_outside is not None and share > self.max_visible_outside:
             self._odd('visible mask sticks out of the amodal mask', 'dropped', where)
             return False
-        if outside > OUTSIDE_NOTE_RATE * amodal:
+        if share > OUTSIDE_NOTE_RATE:
             self._odd('visible mask sticks out of the amodal mask', 'kept', where)
         return True
 
@@ -334,46 +327,35 @@ class BaseAmodalDataset(BaseDataset):
         return records
 
     def _report_occlusion(self, records: list[dict]) -> None:
-        if not self.knows_areas:
-            message = f'{self.ann_file}: {len(records)} objects, masks in files of their own'
-            print_log(message, 'current', logging.INFO)
-            return
-        rates = np.array([r['occlusion_rate'] for r in records])
-        edges = (OCCLUDED_RATE, 0.3, 0.6, 0.95)
-        counts = np.bincount(np.digitize(rates, edges), minlength=len(edges) + 1)
-        shares = ', '.join(
-            f'{name} {count / len(rates):.1%}'
-            for name, count in zip(('< 5 %', '5-30 %', '30-60 %', '60-95 %', '> 95 %'), counts)
+        hidden = (
+            f'hidden: {describe_occlusion([r["occlusion_rate"] for r in records])}'
+            if self.knows_areas
+            else 'their masks are read when they are loaded'
         )
-        print_log(
-            f'{self.ann_file}: {len(rates)} objects, hidden: {shares}', 'current', logging.INFO
-        )
+        print_log(f'{self.ann_file}: {len(records)} objects, {hidden}', 'current', logging.INFO)
 
     def _without_broken_images(self, records: list[dict]) -> list[dict]:
-        files = [_files(self.expand_record(record)) for record in records]
-        sizes = {path: size for paths, size in files for path in paths}
         loaders = [t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames)]
-        broken = find_broken_images(sizes, loaders[0].exif if loaders else 'apply')
+        expanded = (self.expand_record(record) for record in records)
+        exif = loaders[0].exif if loaders else 'apply'
+        whole, broken, number = find_broken_records(expanded, exif)
         if not broken:
             return records
         listing = '\n'.join(f'  {reason}' for reason in broken.values())
-        message = (
-            f'{self.ann_file}: {len(broken)} of {len(sizes)} images cannot be used:\n{listing}'
-        )
+        message = f'{self.ann_file}: {len(broken)} of {number} images cannot be used:\n{listing}'
         if self.image_check == 'stop':
             raise OSError(f"{message}\nMend them, or drop their objects with image_check='skip'.")
-        kept = [r for r, (paths, _) in zip(records, files) if not any(p in broken for p in paths)]
-        print_log(
-            f'{message}\n{len(records) - len(kept)} objects dropped', 'current', logging.WARNING
-        )
+        kept = [record for record, is_whole in zip(records, whole) if is_whole]
+        message += f'\n{len(records) - len(kept)} objects dropped'
+        print_log(message, 'current', logging.WARNING)
         return kept
 
     def _repeated_order(self) -> np.ndarray:
         """Positions of all records, those of occluded objects ``occluded_repeat`` times."""
         number = super().__len__()
-        rates = [super(BaseAmodalDataset, self).get_data_info(i)['occlusion_rate']
-                 for i in range(number)]  # fmt: skip
-        times = np.where(np.array(rates) > OCCLUDED_RATE, self.occluded_repeat, 1)
+        stored = (super(BaseAmodalDataset, self).get_data_info(i) for i in range(number))
+        rates = np.array([record['occlusion_rate'] for record in stored])
+        times = np.where(rates > OCCLUDED_RATE, self.occluded_repeat, 1)
         return np.repeat(np.arange(number), times)
 
     # ---------------------------------------------------------------- access
@@ -398,11 +380,9 @@ class BaseAmodalDataset(BaseDataset):
         length = len(self)
         if not -length <= idx < length:
             raise IndexError(f'position {idx} in a data set of {length} objects')
-        idx = idx % length
-        position = idx if self._order is None else int(self._order[idx])
+        position = idx % length if self._order is None else int(self._order[idx % length])
         stored = super().get_data_info(position)
-        sample_idx = stored.pop('sample_idx')
-        return self.expand_record(stored) | {'sample_idx': sample_idx}
+        return self.expand_record(stored) | {'sample_idx': stored['sample_idx']}
 
     def __getitem__(self, idx: int | SampleDraw) -> dict:
         """Run one object through the pipeline.
@@ -418,10 +398,3 @@ class BaseAmodalDataset(BaseDataset):
             np.random.seed(idx.seed % 2**32)  # noqa: NPY002 - what mmcv transforms draw from
             idx = idx.index
         return super().__getitem__(idx)
-
-
-def _files(record: dict[str, Any]) -> tuple[list[str], tuple[int, int]]:
-    """Every picture that a record needs, mask files included, and the size that they should be."""
-    coded = [m for key in SEGMENTATION_KEYS for m in record.get(key, ())]
-    masks = {mask['file']: None for mask in coded if isinstance(mask, dict) and 'file' in mask}
-    return [*record['img_paths'], *masks], (record['height'], record['width'])

@@ -22,6 +22,8 @@ from c2fseg.registry import DATASETS
 from c2fseg.utils.slow_progress import track_if_slow
 
 from .base_amodal_dataset import BaseAmodalDataset
+from .image_io import check_size, read_id_map
+from .record_masks import MaskAreas
 
 FRAME_NAME = 'rgba_full_{frame:05d}.png'
 VISIBLE_NAME = 'segmentation_full_{frame:05d}.png'
@@ -59,6 +61,7 @@ class VideoInfo(NamedTuple):
         height: H.
         width: W.
         objects: For each object index the frames with a visible pixel, and its category.
+        areas: For each object index its pixels, where they were counted.
         missing: Why the video cannot be used, None when it can.
     """
 
@@ -66,6 +69,7 @@ class VideoInfo(NamedTuple):
     height: int
     width: int
     objects: dict[int, tuple[list[int], str]]
+    areas: dict[int, MaskAreas]
     missing: str | None = None
 
 
@@ -80,14 +84,17 @@ class MOViDADataset(BaseAmodalDataset):
     object's value; the evaluable pixels L are background and own ones. Frames in ``bbox_frames``
     count in video scores. Boxes are checked and not used.
 
-    ``occlusion_rate`` is nan until the masks are loaded, so the arguments of the base class that
-    need areas are refused.
+    ``occlusion_rate`` is nan until an object is loaded, and the arguments of the base class that
+    need areas are refused, unless ``read_masks`` is set.
 
     Args:
         ann_file: List of objects, lines ``video_obj_value``.
         num_frames: Take no more than that many frames from the start of each video; all when None.
-        broken_frames: What a video with missing files does: 'stop' raises, 'skip' drops its
-            objects and names it.
+        broken_frames: What a video with missing files does ('stop' raises, 'skip' drops its objects
+            and names it); with ``read_masks``, damaged masks as well.
+        read_masks: Read all masks at the start, to know areas and occlusion rates; objects without
+            a visible or an amodal pixel, such as those of a value that is in no mask, are then
+            dropped and counted.
         **kwargs: Arguments of :class:`BaseAmodalDataset`; ``data_prefix['img']`` is the folder of
             the videos.
 
@@ -99,13 +106,14 @@ class MOViDADataset(BaseAmodalDataset):
     Source: C2F-Seg, ICCV 2023 (the data set's release).
     """
 
-    knows_areas = False
+    areas_hint = ' (read_masks=True)'
 
     def __init__(
         self,
         ann_file: str,
         num_frames: int | None = None,
         broken_frames: str = 'stop',
+        read_masks: bool = False,
         **kwargs: Any,
     ) -> None:
         if num_frames is not None and num_frames < 1:
@@ -114,6 +122,7 @@ class MOViDADataset(BaseAmodalDataset):
             raise ValueError(f"broken_frames is 'stop' or 'skip', got {broken_frames!r}")
         self.num_frames = num_frames
         self.broken_frames = broken_frames
+        self.knows_areas = read_masks
         super().__init__(ann_file=ann_file, **kwargs)
 
     # ---------------------------------------------------------------- reading
@@ -137,34 +146,39 @@ class MOViDADataset(BaseAmodalDataset):
             read = track_if_slow(found, len(wanted), 'reading metadata of videos')
             videos = dict(zip(wanted, read))
         self._report_missing(videos, wanted)
-        names = {c for v in videos.values() for _, c in v.objects.values()}
-        classes = sorted(names)
+        classes = sorted({name for v in videos.values() for _, name in v.objects.values()})
         self._metainfo['classes'] = tuple(classes)
         self._metainfo['category_ids'] = tuple(range(len(classes)))
         self._metainfo['ann_file'] = self.ann_file
         records = []
         for entry in listed:
             video = videos[entry.video]
-            if video.missing is not None:
-                continue
-            frames, category = video.objects[entry.obj]
-            if not frames:
-                where = f'line {entry.line} of {self.ann_file}'
-                self._odd('never visible (empty bbox_frames)', 'dropped', where)
-                continue
-            records.append(
-                {
-                    'video': entry.video,
-                    'obj': entry.obj,
-                    'value': entry.value,
-                    'size': (video.num_frames, video.height, video.width),
-                    'counted': bytes(frames) if video.num_frames <= 256 else frames,
-                    'category_id': classes.index(category),
-                    'category': category,
-                    'occlusion_rate': float('nan'),
-                }
-            )
+            if video.missing is None and self._is_kept(entry, video):
+                records.append(self._compact_record(entry, video, classes))
         return records
+
+    def _is_kept(self, entry: ListedObject, video: VideoInfo) -> bool:
+        where = f'object {entry.obj} of video {entry.video}, line {entry.line} of {self.ann_file}'
+        if not video.objects[entry.obj][0]:
+            self._odd('never visible (empty bbox_frames)', 'dropped', where)
+            return False
+        return not self.knows_areas or self._keep(where, video.areas[entry.obj])
+
+    def _compact_record(
+        self, entry: ListedObject, video: VideoInfo, classes: list[str]
+    ) -> dict[str, Any]:
+        frames, category = video.objects[entry.obj]
+        areas = video.areas.get(entry.obj)
+        return {
+            'video': entry.video,
+            'obj': entry.obj,
+            'value': entry.value,
+            'size': (video.num_frames, video.height, video.width),
+            'counted': bytes(frames) if video.num_frames <= 256 else frames,
+            'category_id': classes.index(category),
+            'category': category,
+            'occlusion_rate': float('nan') if areas is None else areas.occlusion_rate,
+        }
 
     def _read_list(self) -> list[ListedObject]:
         with open(self.ann_file, encoding='utf-8') as file:
@@ -196,9 +210,11 @@ class MOViDADataset(BaseAmodalDataset):
         try:
             info = self._read_metadata(osp.join(folder, METADATA_NAME), listed)
             self._find_files(folder, info)
-        except FileNotFoundError as error:
+            if self.knows_areas:
+                info = info._replace(areas=self._count_pixels(folder, info, listed))
+        except OSError as error:
             if self.broken_frames == 'skip':
-                return VideoInfo(0, 0, 0, {}, str(error))
+                return VideoInfo(0, 0, 0, {}, {}, str(error))
             raise
         return info
 
@@ -233,7 +249,7 @@ class MOViDADataset(BaseAmodalDataset):
             where = f'{path}: instance {entry.obj}'
             frames, category = _read_instance(instances[entry.obj], where, num_frames)
             objects[entry.obj] = ([frame for frame in frames if frame < kept], category)
-        return VideoInfo(kept, height, width, objects)
+        return VideoInfo(kept, height, width, objects, {})
 
     def _find_files(self, folder: str, info: VideoInfo) -> None:
         """Every frame and every mask of the listed objects has to be there."""
@@ -249,6 +265,27 @@ class MOViDADataset(BaseAmodalDataset):
                         f"video, or drop its objects with broken_frames='skip'"
                     )
 
+    def _count_pixels(
+        self, folder: str, info: VideoInfo, listed: list[ListedObject]
+    ) -> dict[int, MaskAreas]:
+        """Count the pixels of a video's listed objects."""
+        sums = {entry.obj: np.zeros(3, np.int64) for entry in listed}
+        for frame in range(info.num_frames):
+            visible_ids = self._read_ids(folder, VISIBLE_NAME.format(frame=frame), info)
+            for entry in listed:
+                name = AMODAL_NAME.format(obj=entry.obj, frame=frame)
+                amodal = self._read_ids(folder, name, info) == entry.value
+                visible = visible_ids == entry.value
+                parts = (visible, amodal, visible & ~amodal)
+                sums[entry.obj] += [np.count_nonzero(part) for part in parts]
+        return {obj: MaskAreas(*map(int, parts)) for obj, parts in sums.items()}
+
+    def _read_ids(self, folder: str, name: str, info: VideoInfo) -> np.ndarray:
+        path = osp.join(folder, name)
+        ids = read_id_map(path)
+        check_size(path, ids, info.height, info.width)
+        return ids
+
     def _report_missing(
         self, videos: dict[str, VideoInfo], wanted: dict[str, list[ListedObject]]
     ) -> None:
@@ -258,7 +295,7 @@ class MOViDADataset(BaseAmodalDataset):
         number = sum(len(wanted[name]) for name in gone)
         listing = '\n'.join(f'  {reason}' for reason in gone.values())
         print_log(
-            f'{self.ann_file}: {len(gone)} of {len(videos)} videos lack files, {number} objects '
+            f'{self.ann_file}: {len(gone)} of {len(videos)} videos cannot be used, {number} objects '
             f'dropped:\n{listing}',
             'current',
             logging.WARNING,
