@@ -24,7 +24,8 @@ PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 JPEG_MAGIC = b'\xff\xd8'
 JPEG_END = b'\xff\xd9'
 PNG_GREY = 0
-PNG_KINDS = {2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGB with alpha'}
+PNG_PALETTE = 3
+PNG_KINDS = {2: 'RGB', 4: 'grey with alpha', 6: 'RGB with alpha'}
 EXIF_FLAGS = {'apply': 'color', 'ignore': 'color_ignore_orientation'}
 
 
@@ -56,7 +57,8 @@ def read_id_map(path: str) -> np.ndarray:
     """Read a PNG whose pixels are numbers of objects.
 
     Args:
-        path: File, single-channel, of 8 or 16 bits.
+        path: File, single-channel, of 8 or 16 bits, or with a palette, whose places then count and
+            not its colours (Kubric, MOVi's renderer, writes such files).
 
     Returns:
         uint8 or uint16 (H, W), the values as they are stored.
@@ -70,6 +72,9 @@ def read_id_map(path: str) -> np.ndarray:
     if not content.startswith(PNG_MAGIC):
         raise ValueError(f'id map {path} is no PNG: a format that loses nothing is needed')
     bits, kind = content[24], content[25]  # of the header chunk, which comes first
+    if kind == PNG_PALETTE:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.array(image)
     if kind != PNG_GREY or bits not in (8, 16):
         raise ValueError(
             f'id map {path} is a {bits}-bit {PNG_KINDS.get(kind, "grey")} PNG: expected one '

@@ -294,12 +294,11 @@ class MOViDADataset(BaseAmodalDataset):
             return
         number = sum(len(wanted[name]) for name in gone)
         listing = '\n'.join(f'  {reason}' for reason in gone.values())
-        print_log(
-            f'{self.ann_file}: {len(gone)} of {len(videos)} videos cannot be used, {number} objects '
-            f'dropped:\n{listing}',
-            'current',
-            logging.WARNING,
+        message = (
+            f'{self.ann_file}: {len(gone)} of {len(videos)} videos cannot be used, {number} '
+            f'objects dropped:\n{listing}'
         )
+        print_log(message, 'current', logging.WARNING)
 
     # ---------------------------------------------------------------- access
 
