@@ -122,7 +122,7 @@ def test_table_names_what_it_shows() -> None:
     assert 'protocol c2f-image-strict' in table
     assert 'split annotations/shapes_test.json' in table
     assert 'pred:aisformer' in table
-    assert 'refined post occ' in table
+    assert 'refined post' in table
     line = next(line for line in table.splitlines() if line.startswith('all'))
     assert line.split()[1:] == ['1', '1', '80.00', '50.00', '80.00', '50.00']
 

@@ -35,10 +35,15 @@ def true_motions(amodal: NDArray[np.bool_]) -> list[Motion]:
     Args:
         amodal: True amodal masks A of adjacent frames, ``(T, H, W)`` bool.
     """
-    rows = np.count_nonzero(amodal, axis=2)  # (T, H)
-    columns = np.count_nonzero(amodal, axis=1)  # (T, W)
+    some = amodal.any(axis=(0, 2)), amodal.any(axis=(0, 1))  # (H,), (W,)
+    if not some[0].any():
+        return []
+    (top, bottom), (left, right) = (np.flatnonzero(line)[[0, -1]] for line in some)
+    box = amodal[:, top : bottom + 1, left : right + 1]  # sums are slow, and most is background
+    rows, columns = np.count_nonzero(box, axis=2), np.count_nonzero(box, axis=1)
     area = rows.sum(axis=1)  # (T,)
-    whole = (area > 0) & (rows[:, [0, -1]].sum(axis=1) + columns[:, [0, -1]].sum(axis=1) == 0)
+    border = amodal[:, [0, -1]].any(axis=(1, 2)) | amodal[:, :, [0, -1]].any(axis=(1, 2))
+    whole = (area > 0) & ~border
     centre_row = rows @ np.arange(rows.shape[1]) / np.maximum(area, 1)
     centre_column = columns @ np.arange(columns.shape[1]) / np.maximum(area, 1)
     return [
@@ -55,21 +60,21 @@ def true_motions(amodal: NDArray[np.bool_]) -> list[Motion]:
 def stability(masks: NDArray[np.bool_], motions: Sequence[Motion]) -> Values:
     """Returns the IoU of each mask, moved with the object, with the next mask.
 
-    An empty pair scores 0: a predictor that finds nothing is not steady.
+    The two are compared in the pixels that both frames can show: what moves out of the image, or
+    into it, is left out. An empty pair scores 0: a predictor that finds nothing is not steady.
 
     Args:
         masks: Predicted (or true) masks, ``(T, H, W)`` bool.
-        motions: The pairs, from :func:`true_motions`. What moves out of the image is cut off.
+        motions: The pairs, from :func:`true_motions`.
 
     Returns:
         One value for each pair, in [0, 1].
     """
     values = np.zeros(len(motions))
-    areas: NDArray[np.intp] = np.count_nonzero(masks, axis=(1, 2))
     for number, (t, rows, columns) in enumerate(motions):
         before, after = _overlapping(masks[t], masks[t + 1], rows, columns)
         both = np.count_nonzero(before & after)
-        either = np.count_nonzero(before) + areas[t + 1] - both
+        either = np.count_nonzero(before | after)
         values[number] = both / either if either else 0.0
     return values
 

@@ -21,7 +21,7 @@ from c2fseg.evaluation.metrics.sample_fields import (
     STAGES,
     check_ranges,
     check_shapes,
-    frame_number,
+    frame_numbers,
     mask_field,
     prediction_entry,
     sample_name,
@@ -56,7 +56,8 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
     Required in each data sample: metainfo ``sample_id``; ``gt_masks`` (visible, amodal) and
     ``pred_masks`` (amodal, optionally coarse and visible), ``(T, H, W)``; ``input_masks``
     (visible) when the visible masks are predicted. Optional metainfo: ``frame_valid`` (frames
-    that are not padding), ``category``, ``category_id``, ``image_id``, ``annotation_id``.
+    that are not padding), ``frame_indices`` (their numbers in the video), ``category``,
+    ``category_id``, ``image_id``, ``annotation_id``.
 
     Args:
         protocol: Name of the evaluation protocol; see ``docs/protocols.md``.
@@ -177,7 +178,7 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
             'visible_source': self.visible_source,
         }
         if len(masks['amodal']) > 1:
-            entry['frame'] = frame_number(sample, t)
+            entry['frame'] = frame_numbers(sample, len(masks['amodal']))[t]
         return entry
 
 

@@ -40,7 +40,7 @@ class ClipResult:
         strict: Scores of the strict form by stage and form; they are there for every frame.
         shares: Hidden share of each frame, ``(n,)``; NaN where A is empty.
         hidden: Whether V is empty and A is not, ``(n,)``.
-        stability: Stability of each pair of frames by stage and form.
+        stability: Stability of each pair of frames, of the raw masks by stage.
         truth_stability: The same of the true masks.
         sees_others: Whether another object is visible in any frame.
         entries: Its entries of the prediction file; empty when none is written.
@@ -53,7 +53,7 @@ class ClipResult:
     strict: dict[Column, FrameScores]
     shares: Values
     hidden: Flags
-    stability: dict[Column, Values]
+    stability: dict[str, Values]
     truth_stability: Values
     sees_others: bool
     entries: list[dict] = field(default_factory=list)
@@ -67,14 +67,14 @@ class ClipRow:
         row: Title, numbers and means.
         group: What the keys start with: a protocol or ``'frames'``.
         part: Stands before the names of the means, e.g. ``'pooled/'``.
-        names: Names of the two means; ``None`` where there is no second one.
+        names: Names of the two means; ``None`` for one that is not returned.
         numbers: Names of the two numbers; ``None`` for one that is not returned.
     """
 
     row: Row
     group: str
     part: str = ''
-    names: tuple[str, str | None] = IOU
+    names: tuple[str | None, str | None] = IOU
     numbers: tuple[str | None, str | None] = (None, None)
 
 
@@ -129,7 +129,7 @@ def frame_rows(
 ) -> list[ClipRow]:
     """Returns the rows that belong to no protocol; IoU as in the strict form, frames pooled.
 
-    By hidden share of the frame, the frames in which the object is fully hidden, stability.
+    By hidden share of the frame, and the frames in which the object is fully hidden.
 
     Args:
         results: One for each object.
@@ -155,7 +155,7 @@ def frame_rows(
             ('hidden_frames', None),
         )
     )
-    return [*rows, *_stability_rows(results, columns)]
+    return rows
 
 
 def flatten_clips(rows: Sequence[ClipRow], source: str) -> dict[str, float]:
@@ -177,21 +177,19 @@ def flatten_clips(rows: Sequence[ClipRow], source: str) -> dict[str, float]:
     return values
 
 
-def _stability_rows(results: Sequence[ClipResult], columns: Sequence[Column]) -> list[ClipRow]:
-    truth = np.concatenate([np.zeros(0), *(result.truth_stability for result in results)])
-    pairs = len(truth)
-    means = {}
-    if pairs:
-        for column in columns:
-            values = np.concatenate([result.stability[column] for result in results])
-            means[column] = (float(values.mean()), NOTHING, pairs, 0)
-    own = ClipRow(
-        _row('stability', means), FRAMES, names=('stability', None), numbers=('pairs', None)
-    )
-    own.row = own.row._replace(objects=pairs)
-    ceiling = {column: (float(truth.mean()), NOTHING, pairs, 0) for column in means}
-    row = _row('stability of the truth', ceiling)._replace(objects=pairs)
-    return [own, ClipRow(row, FRAMES, names=('truth_stability', None))]
+def stability_rows(results: Sequence[ClipResult]) -> list[ClipRow]:
+    """Returns the stability of the raw masks and, beside it, that of the truth; pairs pooled."""
+    truth = np.concatenate([result.truth_stability for result in results])
+    own: dict[Column, Means] = {}
+    for stage in results[0].stability:
+        values = np.concatenate([result.stability[stage] for result in results])
+        if len(values):
+            own[stage, 'raw'] = float(values.mean()), NOTHING, len(values), 0
+    ceiling = {column: (float(truth.mean()), *means[1:]) for column, means in own.items()}
+    return [
+        ClipRow(_row('stability', own), FRAMES, '', ('stability', None), ('stability_pairs', None)),
+        ClipRow(_row('stability of the truth', ceiling), FRAMES, '', ('truth_stability', None)),
+    ]
 
 
 def _pool(

@@ -150,10 +150,19 @@ def prediction_entry(
     }
 
 
-def frame_number(sample: Mapping[str, Any], t: int) -> int:
-    """Returns the number of frame ``t`` in its video, or ``t`` where the sample has no numbers."""
-    numbers = sample.get('frame_indices')
-    return t if numbers is None else int(numbers[t])
+def frame_numbers(sample: Mapping[str, Any], num_frames: int) -> list[int]:
+    """Returns the numbers of the frames in their video; 0, 1, ... where the sample has none.
+
+    Raises:
+        ValueError: There are not as many as frames.
+    """
+    numbers = np.asarray(sample.get('frame_indices', np.arange(num_frames)))
+    if numbers.shape != (num_frames,):
+        raise ValueError(
+            f'Sample {sample_name(sample)!r}: frame_indices must have one number for each of '
+            f'{num_frames} frames, got shape {numbers.shape}.'
+        )
+    return numbers.astype(int).tolist()
 
 
 def plain(value: Any) -> Any:

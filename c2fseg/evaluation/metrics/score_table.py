@@ -126,13 +126,17 @@ def format_table(
         numbers: What the columns of ``objects`` and ``counted`` are called.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row.means))
-    head = ['', *numbers]
-    head += [f'{stage} {form} {kind}' for stage, form in columns for kind in ('full', 'occ')]
+    head = ['', *numbers] + ['full', 'occ'] * len(columns)
     body = [_cells(row, columns) for row in rows]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+    above = ' ' * (sum(widths[:3]) + 2 * 2)
+    for number, column in enumerate(columns):
+        name, first = ' '.join(column), 3 + 2 * number
+        widths[first] = max(widths[first], len(name) - 2 - widths[first + 1])
+        above += '  ' + name.rjust(widths[first] + 2 + widths[first + 1])
     lines = ['  '.join(_pad(line, widths)) for line in [head, *body]]
     rule = '-' * len(lines[0])
-    return '\n'.join([*heading, rule, lines[0], rule, *lines[1:], rule])
+    return '\n'.join([*heading, rule, above, lines[0], rule, *lines[1:], rule])
 
 
 def _cells(row: Row, columns: Sequence[Column]) -> list[str]:

@@ -32,6 +32,7 @@ from c2fseg.evaluation.metrics.clip_table import (
     frame_rows,
     protocol_rows,
     savos_rows,
+    stability_rows,
 )
 from c2fseg.evaluation.metrics.object_metric import ObjectMetric
 from c2fseg.evaluation.metrics.sample_fields import (
@@ -39,7 +40,7 @@ from c2fseg.evaluation.metrics.sample_fields import (
     check_ranges,
     check_shapes,
     frame_flags,
-    frame_number,
+    frame_numbers,
     mask_field,
     plain,
     prediction_entry,
@@ -134,10 +135,11 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         num_frames = len(masks['amodal'])
         valid = valid_frames(sample, num_frames)
         counted = frame_flags(sample, 'frame_counted', np.ones(num_frames, bool))[valid]
-        masks = {key: mask[valid] for key, mask in masks.items()}
+        if len(valid) < num_frames:
+            masks = {key: mask[valid] for key, mask in masks.items()}
         regions = _count(masks)
         video, annotation = (plain(sample.get(key)) for key in ('image_id', 'annotation_id'))
-        frames = [frame_number(sample, t) for t in valid.tolist()]
+        frames = [frame_numbers(sample, num_frames)[t] for t in valid]
         track = row_name(video, annotation, 0)[:2]
         scores = self._score_protocols(regions, counted, [(*track, frame) for frame in frames])
         motions = true_motions(masks['amodal'])
@@ -150,9 +152,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
             strict=_strict_scores(regions),
             shares=hidden_shares(regions),
             hidden=(visible == 0) & (amodal > 0),
-            stability={
-                column: stability(mask, motions) for column, mask in _every_form(masks).items()
-            },
+            stability={key: stability(masks[key], motions) for key in STAGES if key in masks},
             truth_stability=stability(masks['amodal'], motions),
             sees_others='others' in masks and bool(masks['others'].any()),
         )
@@ -175,7 +175,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         lines.append(f'{len(results)} tracks, {sum(len(r.frames) for r in results)} frames')
         if not any(result.sees_others for result in results):
             columns = [column for column in columns if column[1] == 'raw']
-            lines.append('no pixel of another object is marked, so there are no post numbers')
+            lines.append('no other object is visible in gt_masks.evaluable: no post numbers')
         rows: list[ClipRow] = []
         extra: dict[str, float] = {}
         for protocol in self.protocols:
@@ -186,6 +186,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
                 rows += protocol_rows(results, protocol, columns)
             extra |= self._left_out(protocol, results, rows[-2], lines)
         rows += frame_rows(results, self.occlusion_buckets, columns)
+        rows += stability_rows(results)
         table = format_table(lines, [item.row for item in rows], ('number', 'for occ'))
         MMLogger.get_current_instance().info('\n' + table)
         extra[f'{FRAMES}/{self.visible_source}/frames'] = sum(len(r.frames) for r in results)
@@ -276,17 +277,6 @@ def _regions_by_form(regions: ClipRegionCounts) -> dict[Column, NDArray[np.bool_
             found[stage, 'raw'] = regions[stage]
             if 'others' in regions:
                 found[stage, 'post'] = paste_visible(regions, regions[stage])
-    return found
-
-
-def _every_form(masks: Masks) -> dict[Column, NDArray[np.bool_]]:
-    found = {}
-    for stage in STAGES:
-        if stage in masks:
-            found[stage, 'raw'] = masks[stage]
-            if 'others' in masks:
-                others = masks['others']
-                found[stage, 'post'] = masks[stage] & others | masks['visible'] & ~others
     return found
 
 
