@@ -1,4 +1,4 @@
-# Clips on a small machine, from the weights of the image model: 700 iterations of 6 clips.
+# Clips on a small machine, from the weights of the image model: 600 iterations of 6 clips.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',
@@ -12,10 +12,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=40),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=40, end=700, T_max=660, eta_min=4e-6),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=40, end=600, T_max=560, eta_min=4e-6),
 ]
 
-train_cfg = dict(type='ResumableIterLoop', max_iters=700, val_interval=350)
+train_cfg = dict(type='ResumableIterLoop', max_iters=600, val_interval=300)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
