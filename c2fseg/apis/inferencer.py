@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, is_dataclass, replace
-from hashlib import blake2b
-from numbers import Integral
-from typing import Any, cast
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from c2fseg.apis.call_helpers import (
+    INPUT_ERRORS,
+    check_options,
+    error_text,
+    progress_bar,
+    sample_name,
+    seeded,
+)
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
 from c2fseg.apis.inputs import VisibleMasks, decode_object, list_images
 from c2fseg.apis.mask_files import MaskEntry
 from c2fseg.apis.model_files import find_weights
 from c2fseg.apis.pipeline import InferencePipeline
 from c2fseg.apis.results import object_result
+from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
+from c2fseg.apis.video_io import is_video_path
 from c2fseg.registry import INFERENCERS
 from c2fseg.visualization import PanelObject, draw_picture, write_png
-from c2fseg.visualization.image_io import PicturePaths
-
-ON_ERROR = ('raise', 'skip')
-# What a wrong picture or mask raises; anything else is a defect and is never skipped.
-INPUT_ERRORS = (OSError, ValueError, TypeError, KeyError)
+from c2fseg.visualization.image_io import PicturePaths, safe_name, writable_folder
 
 
 @dataclass
@@ -109,13 +111,14 @@ class AmodalInferencer:
         post_process: bool = False,
         on_error: str = 'raise',
     ) -> dict[str, Any]:
-        """Complete the objects of pictures.
+        """Complete the objects of pictures, or of a video file with :meth:`complete_video`.
 
         The result of an object depends on the picture, its visible mask and the seed; neither on
         the batch size nor on the other objects.
 
         Args:
-            images: Path, folder, glob pattern, RGB array (H, W, 3) uint8, or a list of these.
+            images: Path, folder, glob pattern, RGB array (H, W, 3) uint8, or a list of these; or
+                the path of one video file, which is drawn as an MP4 file.
             visible_masks: The visible parts, at the size of the picture. One picture: an array
                 (H, W) or (M, H, W), or a list of masks and RLE dicts. Several: one such entry for
                 each. Or the path of a JSON file: KINS, COCO, or a COCO result list. An array or
@@ -137,26 +140,37 @@ class AmodalInferencer:
             of the amodal mask), ``occlusion_rate`` (share of the whole object that is hidden),
             what the mask file says of it (``annotation_id``, ``category_id``, ``category``), and
             with ``return_arrays`` ``visible_mask``, ``amodal_mask``, ``coarse_mask``: (H, W) bool.
-            ``visualization``, the paths of the drawings, None where there is none.
+            ``visualization``, the paths of the drawings, None where there is none. Of a video,
+            what :meth:`complete_video` returns is the only prediction.
 
         Raises:
             FileNotFoundError, OSError: A picture or a mask file cannot be read, or ``out_dir`` not
                 be written to.
             TypeError, ValueError, KeyError: Pictures and masks do not fit, or a mask is empty.
         """
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(f'batch_size must be a whole number of at least 1, got {batch_size!r}')
-        if not isinstance(seed, Integral):
-            raise TypeError(f'seed must be a whole number, got {seed!r}')
-        if on_error not in ON_ERROR:
-            raise ValueError(f'on_error must be one of {ON_ERROR}, got {on_error!r}')
+        check_options(batch_size, seed, on_error)
+        if is_video_path(images):
+            name = f'{safe_name(Path(images).stem)}.mp4'
+            result = self.complete_video(
+                images,
+                visible_masks,
+                batch_size=batch_size,
+                out=None if out_dir is None else writable_folder(out_dir) / name,
+                return_arrays=return_arrays,
+                seed=seed,
+                progress=progress,
+                post_process=post_process,
+                on_error=on_error,
+            )
+            drawn = [] if out_dir is None else [result['out']]
+            return {'predictions': [result], 'visualization': drawn}
         sources, alone = list_images(images)
         masks = VisibleMasks(visible_masks, sources, alone)
         pictures: list[_Picture] = []
         pending: list[_Job] = []
         paths = None if out_dir is None else PicturePaths(out_dir)
         options = {'return_arrays': return_arrays, 'post_process': post_process}
-        with _seeded(self.model, seed), _bar(progress and len(sources) > 1) as bar:
+        with seeded(self.model, seed), progress_bar(progress and len(sources) > 1) as bar:
             task = bar.add_task('completing objects', total=len(sources))
             for position, source in enumerate(sources):
                 picture = _Picture(None, {'image': source.name})
@@ -181,6 +195,82 @@ class AmodalInferencer:
             'visualization': [] if paths is None else [picture.drawing for picture in pictures],
         }
 
+    def complete_video(
+        self,
+        video: Any,
+        visible_masks: Any,
+        window: int | None = 24,
+        overlap: int = 8,
+        batch_size: int = 4,
+        out: str | os.PathLike | None = None,
+        masks_out: str | os.PathLike | None = None,
+        return_arrays: bool = True,
+        seed: int = 0,
+        progress: bool = True,
+        fps: float | None = None,
+        side_by_side: bool = False,
+        post_process: bool = False,
+        on_error: str = 'raise',
+    ) -> dict[str, Any]:
+        """Complete the tracked objects of a video.
+
+        Frames are read, completed and written as a stream: no more than a window is held, however
+        long the video is. Frames that two windows share get the mean of what both say. The result
+        of an object depends on the frames of its windows, its visible masks and the seed; neither
+        on the batch size nor on the other objects.
+
+        Args:
+            video: Video file, folder, glob pattern or list of frame files, array (T, H, W, 3) uint8
+                RGB, or an iterable of frames (H, W, 3).
+            visible_masks: Folder of PNG id maps, JSON file, id maps (T, H, W), dict from object id
+                to masks (T, H, W), or an iterable with an id map or a dict a frame; docs/video.md.
+            window: Frames that the model sees at once; None gives it the whole video.
+            overlap: Frames that a window shares with the one before.
+            batch_size: Objects that the model sees at once.
+            out: ``.mp4``, ``.gif``, or a folder for PNGs: the video with the objects drawn.
+            masks_out: JSON file for the masks, in the form of a prediction file.
+            return_arrays: Return masks as arrays too, which takes memory for every frame.
+            seed: Seed of the decoding.
+            progress: Show a bar.
+            fps: Frames a second of ``out``; None takes those of the video, 10 where it has none.
+            side_by_side: Draw the input on the left of the drawing.
+            post_process: Add the given visible part to the amodal and coarse masks.
+            on_error: What an unusable mask does: ``'raise'``, or ``'skip'``: its object counts as
+                not visible in that frame, and ``errors`` says so.
+
+        Returns:
+            ``video`` (its name), ``size`` (H, W), ``fps``, ``num_frames`` that were read,
+            ``announced_frames``, ``broken_off`` (a sentence when the video could not be read to its
+            end), ``notes``, ``errors``, ``out``, ``masks_out`` and ``objects`` by ascending
+            ``object_id``. Lists of an object have an entry for each frame: ``states``
+            (``'visible'``; ``'hidden'``: no visible pixel here, but in other frames of a window;
+            ``'unseen'``: in no window that covers the frame, so that there is no mask),
+            ``amodal_rles``, ``visible_rles``, ``coarse_rles`` (of models with a coarse stage),
+            ``scores``, ``boxes`` and ``occlusion_rates`` (None where there is no mask), as for
+            pictures; with ``return_arrays`` ``amodal_masks``, ``visible_masks``, ``coarse_masks``
+            (num_frames, H, W) bool. ``frames`` are those where it is not unseen.
+
+        Raises:
+            FileNotFoundError, OSError: Video or masks cannot be read, or an output not be written.
+            TypeError, ValueError, KeyError: They do not fit each other, or a mask is unusable.
+        """
+        check_options(batch_size, seed, on_error)
+        options = VideoOptions(
+            window=window,
+            overlap=overlap,
+            batch_size=batch_size,
+            out=out,
+            masks_out=masks_out,
+            fps=fps,
+            side_by_side=side_by_side,
+            return_arrays=return_arrays,
+            post_process=post_process,
+            seed=seed,
+            on_error=on_error,
+            progress=progress,
+        )
+        return VideoInferencer(self.model, self.pipeline, options).run(video, visible_masks)
+
     def _prepare(
         self, picture: _Picture, entries: list[MaskEntry], on_error: str
     ) -> Iterator[_Job]:
@@ -201,7 +291,7 @@ class AmodalInferencer:
                 _record(picture.entry['objects'][place], error, on_error)
                 picture.waiting -= 1
                 continue
-            packed = self.pipeline(image, visible, _sample_id(visible), picture.entry['image'])
+            packed = self.pipeline(image, visible, sample_name(visible), picture.entry['image'])
             yield _Job(picture, place, visible, packed, entry.info)
 
     @torch.inference_mode()
@@ -233,40 +323,6 @@ def _record(entry: dict[str, Any], error: Exception, on_error: str) -> None:
     """Write an error into an entry, or raise it again."""
     if on_error == 'raise':
         raise error
-    # A KeyError quotes its own message.
-    entry['error'] = str(error.args[0]) if isinstance(error, KeyError) else str(error)
+    entry['error'] = error_text(error)
     if 'image' in entry:
         entry.setdefault('objects', [])
-
-
-def _sample_id(visible: np.ndarray) -> str:
-    """A name for an object that depends on its mask alone: the decoding is seeded with it."""
-    digest = blake2b(np.packbits(visible).tobytes(), digest_size=8)
-    digest.update(repr(visible.shape).encode())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _seeded(model: Any, seed: int) -> Iterator[None]:
-    """Give the model's decoding a seed for the time of a call."""
-    settings = getattr(model, 'test_cfg', None)
-    if settings is None or isinstance(settings, type) or not is_dataclass(settings):
-        yield  # nothing random
-        return
-    model.test_cfg = replace(cast(Any, settings), seed=seed)
-    try:
-        yield
-    finally:
-        model.test_cfg = settings
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-        transient=True,
-    )

@@ -134,7 +134,7 @@ class VisibleMasks:
         if isinstance(given, (str, os.PathLike)):
             self.file = MaskFile(given)
             return
-        given = _as_array(given)
+        given = as_array(given)
         if alone:
             nested = isinstance(given, Sequence) and len(given) == 1 and _holds_masks(given[0])
             self.entries = [given[0] if nested else given]
@@ -161,7 +161,7 @@ class VisibleMasks:
         source = self.sources[position]
         if self.file is not None:
             return self.file.find(source.name)
-        given = _as_array(self.entries[position])
+        given = as_array(self.entries[position])
         if isinstance(given, Mapping):
             return [MaskEntry(given)]
         if isinstance(given, np.ndarray) and given.ndim == 2:
@@ -195,10 +195,10 @@ def decode_object(entry: MaskEntry, image_size: tuple[int, int], where: str) -> 
             f'{where}: its mask is for a picture of {entry.size} (H, W), the picture has '
             f'{image_size}; give the picture that the masks were drawn on'
         )
-    coded = _as_array(entry.visible)
+    coded = as_array(entry.visible)
     try:
         if isinstance(coded, np.ndarray):
-            _check_values(coded)
+            check_values(coded)
         mask = decode_mask(coded, *image_size)
     except (TypeError, ValueError, KeyError) as error:
         text = error.args[0] if error.args else error
@@ -210,14 +210,14 @@ def decode_object(entry: MaskEntry, image_size: tuple[int, int], where: str) -> 
     return np.ascontiguousarray(mask)
 
 
-def _as_array(given: Any) -> Any:
+def as_array(given: Any) -> Any:
     """A tensor as the array it holds; all else as it is."""
     if isinstance(given, torch.Tensor):
         return given.detach().cpu().numpy()
     return given
 
 
-def _check_values(mask: np.ndarray) -> None:
+def check_values(mask: np.ndarray) -> None:
     """Refuse arrays in which it is not plain what belongs to the object."""
     if mask.dtype.kind not in 'biuf':
         raise TypeError(f'expected an array of bool or numbers, got {mask.dtype}')

@@ -39,6 +39,9 @@ class PanelObject:
         coarse: The coarse prediction, None when there is none.
         truth: The true whole object, None when it is not known.
         title: Caption of its row, such as ``'2 car'``.
+        label: What is written on it where all objects are drawn; its number from 1 by default.
+        number: Place of its colour in the palette; its place among the objects by default. A clip
+            gives each object the same in all frames.
     """
 
     visible: np.ndarray
@@ -46,6 +49,8 @@ class PanelObject:
     coarse: np.ndarray | None = None
     truth: np.ndarray | None = None
     title: str = ''
+    label: str | None = None
+    number: int | None = None
 
 
 def write_text(
@@ -203,7 +208,7 @@ def draw_objects(
     Args:
         image: (H, W, 3) uint8 RGB.
         items: The objects, drawn in this order.
-        numbers: Write the number of an object (from 1) at its visible part.
+        numbers: Write the label of an object at its visible part.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -211,7 +216,9 @@ def draw_objects(
     Raises:
         ValueError: A mask and the picture differ in size.
     """
-    colors = [PALETTE[number % len(PALETTE)] for number in range(len(items))]
+    places = [place if item.number is None else item.number for place, item in enumerate(items)]
+    colors = [PALETTE[place % len(PALETTE)] for place in places]
+    labels = [item.label or str(place + 1) for place, item in enumerate(items)]
     width = line_width(image.shape[:2])
     visibles = [check_mask(item.visible, image, 'visible') for item in items]
     wholes = [
@@ -228,20 +235,21 @@ def draw_objects(
     for whole, color in zip(wholes, colors):
         out = draw_outline(out, whole, color, width)
     if numbers:
-        _write_numbers(out, visibles, 0.4 + 0.1 * width)
+        _write_labels(out, visibles, labels, 0.4 + 0.1 * width)
     return out
 
 
-def _write_numbers(image: np.ndarray, visibles: Sequence[np.ndarray], scale: float) -> None:
-    """Write the number of each object, from 1, at its visible part, into ``image``."""
-    for number, visible in enumerate(visibles):
+def _write_labels(
+    image: np.ndarray, visibles: Sequence[np.ndarray], labels: Sequence[str], scale: float
+) -> None:
+    """Write the label of each object at its visible part, into ``image``."""
+    for text, visible in zip(labels, visibles, strict=True):
         if not visible.any():
             continue
         # The pixel deepest inside the visible part: the number never lies beside the object.
         padded = cv2.copyMakeBorder(visible.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
         depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
         y, x = np.unravel_index(int(depth.argmax()), visible.shape)
-        text = str(number + 1)
         (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 1)
         origin = (int(x) - text_width // 2, int(y) + text_height // 2)
         cv2.putText(image, text, origin, FONT, scale, CASING_COLOR, 4, cv2.LINE_AA)
