@@ -207,14 +207,22 @@ def check_files(config: Config, *splits: str, pretrained: bool = True) -> None:
     for key, name in _pretrained(config.get('model') or {}, 'model') if pretrained else ():
         if '://' not in name and not Path(name).expanduser().is_file():
             raise UserError(
-                f'Weights {Path(name).resolve()} do not exist ({key}.init_cfg.checkpoint): train '
-                'the first stage (tools/train.py configs/vqgan_*.py) or give another path with '
+                f'Weights {Path(name).resolve()} do not exist ({key}.init_cfg.checkpoint): '
+                f'{_how_to_get_weights(key)} or give another path with '
                 f'--cfg-options {key}.init_cfg.checkpoint=PATH.'
             )
 
 
+def _how_to_get_weights(key: str) -> str:
+    if key == 'model':
+        return 'train the image model that this one starts from (tools/train.py configs/c2f_*.py)'
+    return 'train the first stage (tools/train.py configs/vqgan_*.py)'
+
+
 def _advice(dataset: dict) -> str:
     root = dataset.get('data_root') or '.'
+    if dataset.get('type') == 'MOViDADataset' and Path(root).name.startswith('shapes'):
+        return f'make the data with "python tools/dataset_converters/make_clips.py --out {root}".'
     if Path(str(dataset['ann_file'])).name.startswith('shapes_'):
         return f'make the data with "python tools/dataset_converters/make_shapes.py --out {root}".'
     return (
