@@ -45,13 +45,13 @@ class CropObject(BaseTransform):
             wherever the window lies inside the image.
         clip: Cut the window to the image; otherwise what lies outside is zero. Only for
             ``track_scale=None``.
+        image_interpolation: 'bilinear', 'area' or 'nearest'.
+        mask_interpolation: The same; masks stay binary.
         track_scale: What keeps an object of a clip at one scale. None: nothing, each frame has its
             own window. 'centre': all windows have the size of the largest, height and width taken
             apart, each around its own box; they may leave the image. 'corner': each frame's own
             window, cut to the image, is scaled as the largest height and width ask for and lies in
             the upper left of its crop; the rest is zero. ``crop_boxes`` holds the whole crop then.
-        image_interpolation: 'bilinear', 'area' or 'nearest'.
-        mask_interpolation: The same; masks stay binary.
 
     Raises:
         ValueError: When no frame has a visible pixel, or an argument is wrong.
@@ -65,9 +65,9 @@ class CropObject(BaseTransform):
         enlarge: float | Sequence[float] = 2.0,
         square: bool = False,
         clip: bool = True,
-        track_scale: str | None = None,
         image_interpolation: str = 'bilinear',
         mask_interpolation: str = 'nearest',
+        track_scale: str | None = None,
     ) -> None:
         for name in (image_interpolation, mask_interpolation):
             if name not in INTERPOLATIONS:
@@ -82,9 +82,9 @@ class CropObject(BaseTransform):
         self.enlarge = (float(bounds[0]), float(bounds[1]))
         self.square = square
         self.clip = clip
-        self.track_scale = track_scale
         self.image_interpolation = image_interpolation
         self.mask_interpolation = mask_interpolation
+        self.track_scale = track_scale
 
     def transform(self, results: dict) -> dict:
         """Cut and resize.
@@ -131,7 +131,8 @@ class CropObject(BaseTransform):
         interpolation: str,
         binary: bool,
     ) -> np.ndarray:
-        crops = np.zeros((len(frames), *self.crop_size, *frames.shape[3:]), frames.dtype)
+        dtype = np.uint8 if binary else frames.dtype
+        crops = np.zeros((len(frames), *self.crop_size, *frames.shape[3:]), dtype)
         for frame, (array, part, window) in enumerate(zip(frames, own, windows)):
             h, w = self._part_size(part, window)
             array = array != 0 if binary else array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -116,10 +115,9 @@ class LoadAmodalMasks(BaseTransform):
         """
         id_maps: dict[str, np.ndarray] = {}
         for kind, target in MASK_KINDS.items():
-            coded = results.get(f'{kind}_segmentations')
-            if coded is None and kind == 'evaluable':
+            if kind == 'evaluable' and 'evaluable_segmentations' not in results:
                 continue
-            results[target] = self._decode_all(kind, coded, results, id_maps)
+            results[target] = self._decode_all(kind, results, id_maps)
             if kind != 'evaluable' and not results[target].any():
                 raise ValueError(f'{origin(results)}: its {kind} mask is empty')
         results['visible_mask'] = results['gt_visible_mask'].copy()
@@ -132,9 +130,8 @@ class LoadAmodalMasks(BaseTransform):
             results['occlusion_rate'] = 1.0 - float(visible) / max(float(amodal), 1.0)
         return results
 
-    def _decode_all(
-        self, kind: str, coded: Sequence[Any], results: dict, id_maps: dict[str, np.ndarray]
-    ) -> np.ndarray:
+    def _decode_all(self, kind: str, results: dict, id_maps: dict[str, np.ndarray]) -> np.ndarray:
+        coded = results[f'{kind}_segmentations']
         size = results['height'], results['width']
         masks = np.empty((len(coded), *size), np.uint8)
         for frame, mask in enumerate(coded):
