@@ -139,7 +139,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
             masks = {key: mask[valid] for key, mask in masks.items()}
         regions = _count(masks)
         video, annotation = (plain(sample.get(key)) for key in ('image_id', 'annotation_id'))
-        frames = [frame_numbers(sample, num_frames)[t] for t in valid]
+        frames = np.array(frame_numbers(sample, num_frames))[valid].tolist()
         track = row_name(video, annotation, 0)[:2]
         scores = self._score_protocols(regions, counted, [(*track, frame) for frame in frames])
         motions = true_motions(masks['amodal'])
