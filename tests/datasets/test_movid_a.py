@@ -163,24 +163,24 @@ def test_masks_and_frames_that_are_loaded(tmp_path: Path, kind: str) -> None:
 
 
 def test_records_are_small(tmp_path: Path) -> None:
-    """24 frames of 300 objects take less than 200 bytes an object."""
+    """24 frames of 20 objects take less than 200 bytes an object."""
     folder = tmp_path / 'train' / 'v'
     folder.mkdir(parents=True)
     for t in range(24):
-        for name in ('rgba_full', 'segmentation_full', *(f'segmentation_{o}' for o in range(300))):
+        for name in ('rgba_full', 'segmentation_full', *(f'segmentation_{o}' for o in range(20))):
             (folder / f'{name}_{t:05d}.png').touch()
     instance = {'bboxes': [BOX] * 24, 'bbox_frames': list(range(24))}
     metadata = {'num_frames': 24, 'height': 256, 'width': 256}
     (folder / 'metadata.json').write_text(
-        json.dumps({'metadata': metadata, 'instances': [instance] * 300})
+        json.dumps({'metadata': metadata, 'instances': [instance] * 20})
     )
-    (tmp_path / 'list.txt').write_text(''.join(f'v_{o}_{o + 1}\n' for o in range(300)))
+    (tmp_path / 'list.txt').write_text(''.join(f'v_{o}_{o + 1}\n' for o in range(20)))
     dataset = build(tmp_path)
-    assert len(dataset) == 300
-    assert len(dataset.data_bytes) / 300 < 200
-    record = dataset.get_data_info(299)
+    assert len(dataset) == 20
+    assert len(dataset.data_bytes) / 20 < 200
+    record = dataset.get_data_info(19)
     assert len(record['img_paths']) == 24
-    assert record['amodal_segmentations'][7]['values'] == (300,)
+    assert record['amodal_segmentations'][7]['values'] == (20,)
 
 
 @pytest.mark.parametrize('serialize', [True, False])
