@@ -24,9 +24,9 @@ from c2fseg.apis.video_io import Video, open_video
 from c2fseg.apis.video_mask_forms import open_masks
 from c2fseg.apis.video_masks import ObjectId, VideoMasks
 from c2fseg.apis.video_results import Track, file_entry, frame_record, track_order, track_result
-from c2fseg.apis.video_writers import EntryWriter, FrameWriter, open_writer
 from c2fseg.structures import decode_mask
 from c2fseg.visualization import PanelObject, draw_objects
+from c2fseg.visualization.video_writers import EntryWriter, FrameWriter, open_writer
 
 
 @dataclass

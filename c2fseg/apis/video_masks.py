@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from c2fseg.apis.call_helpers import INPUT_ERRORS, error_text
 from c2fseg.apis.inputs import as_array, check_values
+from c2fseg.datasets.image_io import read_id_map
 from c2fseg.structures import to_rle
 
 ObjectId = int | str
@@ -160,35 +159,6 @@ class TrackMasks(VideoMasks):
     def beyond(self, count: int) -> int:
         """How many frames with masks come after the first ``count``."""
         return max(super().beyond(count), sum(frame >= count for frame in self.frames))
-
-
-def read_id_map(path: str | os.PathLike) -> np.ndarray:
-    """Read a PNG whose pixel values are object ids.
-
-    Args:
-        path: Grey (8 or 16 bits) or palette PNG; of a palette the indices count, not the colours.
-
-    Returns:
-        (H, W), whole numbers or bool.
-
-    Raises:
-        OSError: The file is missing, truncated or no picture.
-        ValueError: It has colour channels.
-    """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            mode, values = image.mode, np.array(image)
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise OSError(f'mask file {path} cannot be read: {error}') from error
-    if values.ndim != 2 or values.dtype.kind not in 'biu':
-        raise ValueError(
-            f'mask file {path} is a picture of mode {mode}; expected a single-channel PNG whose '
-            'values are object ids (grey or palette)'
-        )
-    return values
 
 
 def split_id_map(id_map: np.ndarray, size: tuple[int, int]) -> dict[ObjectId, dict[str, Any]]:

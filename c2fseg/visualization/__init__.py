@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from c2fseg.visualization.amodal_visualizer import AmodalVisualizer
+from c2fseg.visualization.clip_panels import draw_clip
 from c2fseg.visualization.drawing import draw_object, draw_outline
 from c2fseg.visualization.image_io import write_png
 from c2fseg.visualization.panels import (
@@ -12,15 +13,18 @@ from c2fseg.visualization.panels import (
     draw_objects,
     draw_picture,
 )
+from c2fseg.visualization.video_writers import open_writer
 
 __all__ = [
     'AmodalVisualizer',
     'PanelObject',
+    'draw_clip',
     'draw_legend',
     'draw_object',
     'draw_object_row',
     'draw_objects',
     'draw_outline',
     'draw_picture',
+    'open_writer',
     'write_png',
 ]

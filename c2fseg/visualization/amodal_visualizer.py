@@ -11,6 +11,7 @@ from mmengine.dist import master_only
 from mmengine.visualization import Visualizer
 
 from c2fseg.registry import VISUALIZERS
+from c2fseg.visualization.clip_panels import draw_clip, spread_frames
 from c2fseg.visualization.drawing import (
     HIDDEN_COLOR,
     TRUTH_COLOR,
@@ -117,16 +118,22 @@ class AmodalVisualizer(Visualizer):
         visible: np.ndarray | None = None,
         draw_gt: bool = True,
         draw_pred: bool = True,
+        frames: Sequence[int] | None = None,
     ) -> np.ndarray:
-        """Draw a sample: picture | visible | coarse | amodal | truth, a row a frame, a legend.
+        """Draw a sample: picture, visible, coarse, amodal, truth, and a legend.
+
+        They lie side by side for a picture, and below each other for a clip, with a column for each
+        frame that is shown.
 
         Args:
             sample: With ``pred_masks`` and, when known, ``gt_masks``, (T, H, W) each.
-            image: (H, W, 3) or (T, H, W, 3) uint8 RGB, the whole picture or clip.
+            image: (H, W, 3) or (T, H, W, 3) uint8 RGB, the whole picture or clip; with ``frames``
+                the frames named there alone.
             visible: (T, H, W) or (H, W), the visible mask that was given; without it that of
                 ``gt_masks``, then that of ``pred_masks``.
             draw_gt: Draw the truth when the sample has it.
             draw_pred: Draw the prediction when the sample has it.
+            frames: Places in the clip to draw; None takes those of :meth:`choose_frames`.
 
         Returns:
             RGB picture.
@@ -134,7 +141,7 @@ class AmodalVisualizer(Visualizer):
         Raises:
             ValueError: The sample holds no mask to draw, or sizes do not fit.
         """
-        frames = image[None] if image.ndim == 3 else image
+        pictures = image[None] if image.ndim == 3 else image
         truth = _masks(sample, 'gt_masks') if draw_gt else {}
         found = _masks(sample, 'pred_masks') if draw_pred else {}
         shown = visible
@@ -146,21 +153,40 @@ class AmodalVisualizer(Visualizer):
                 'pack full masks in the pipeline or pass visible='
             )
         shown = shown[None] if shown.ndim == 2 else shown
-        if len(shown) != len(frames):
-            raise ValueError(f'{len(frames)} pictures for masks of {len(shown)} frames')
+        chosen = self.choose_frames(sample, len(shown)) if frames is None else list(frames)
+        expected = len(shown) if frames is None else len(chosen)
+        if len(pictures) != expected:
+            raise ValueError(f'{len(pictures)} pictures for masks of {expected} frames')
+        if frames is None:
+            pictures = pictures[chosen]
+        layers = {
+            'amodal': found.get('amodal'),
+            'coarse': found.get('coarse'),
+            'truth': truth.get('amodal'),
+        }
         items = []
-        count = min(len(frames), self.max_frames)
-        chosen = np.linspace(0, len(frames) - 1, count).round().astype(int)
         for frame in chosen:
-            layers = {
-                'amodal': found.get('amodal'),
-                'coarse': found.get('coarse'),
-                'truth': truth.get('amodal'),
-            }
             at_frame = {name: None if m is None else m[frame] for name, m in layers.items()}
-            title = _title(sample, int(frame) if len(frames) > 1 else None)
+            title = f'frame {_frame_number(sample, frame)}' if len(shown) > 1 else _title(sample)
             items.append(PanelObject(shown[frame], title=title, **at_frame))
-        return self.draw_objects_panel(frames[chosen], items)
+        if len(shown) == 1:
+            return self.draw_objects_panel(pictures, items)
+        return draw_clip(pictures, items, _title(sample), self.style)
+
+    def choose_frames(self, sample: AmodalDataSample, num_frames: int | None = None) -> list[int]:
+        """Choose the frames of a clip that are drawn: evenly, without those that only fill it up.
+
+        Args:
+            sample: With ``frame_valid`` (T,) where not all frames are real.
+            num_frames: T; None takes the length of ``frame_valid``, else of ``img_paths``.
+
+        Returns:
+            Places in the clip, at most ``max_frames``.
+        """
+        given = sample.get('frame_valid')
+        if given is None:
+            given = np.ones(num_frames or len(sample.get('img_paths')), bool)
+        return spread_frames(np.flatnonzero(given).tolist() or [0], self.max_frames)
 
     def draw_objects_panel(
         self, image: np.ndarray, items: Sequence[PanelObject], overview: bool = False
@@ -192,6 +218,7 @@ class AmodalVisualizer(Visualizer):
         wait_time: float = 0,
         out_file: str | os.PathLike | None = None,
         step: int = 0,
+        frames: Sequence[int] | None = None,
     ) -> None:
         """Draw a sample into a file, a window or the backends.
 
@@ -205,10 +232,13 @@ class AmodalVisualizer(Visualizer):
             wait_time: Seconds that the window stays, 0 until a key.
             out_file: Write to this file in place of the backends.
             step: Step of the backends.
+            frames: Places in the clip that ``image`` holds, see ``draw_panel``.
         """
         drawn = image if image.ndim == 3 else np.concatenate(list(image), axis=1)
         if data_sample is not None:
-            drawn = self.draw_panel(data_sample, image, draw_gt=draw_gt, draw_pred=draw_pred)
+            drawn = self.draw_panel(
+                data_sample, image, draw_gt=draw_gt, draw_pred=draw_pred, frames=frames
+            )
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
@@ -231,7 +261,12 @@ def _masks(sample: Any, field: str) -> dict[str, np.ndarray]:
     return {name: mask.cpu().numpy() > 0.5 for name, mask in sample.get(field).items()}
 
 
-def _title(sample: Any, frame: int | None) -> str:
+def _title(sample: Any) -> str:
     category = sample.get('category')
-    title = str(sample.get('sample_id', '')) + (f' {category}' if category else '')
-    return title if frame is None else f'{title} frame {frame}'
+    return str(sample.get('sample_id', '')) + (f' {category}' if category else '')
+
+
+def _frame_number(sample: Any, place: int) -> int:
+    """The number in its video of the frame at a place in the clip."""
+    numbers = sample.get('frame_indices')
+    return place if numbers is None else int(numbers[place])

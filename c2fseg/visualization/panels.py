@@ -21,12 +21,19 @@ from c2fseg.visualization.drawing import (
     hatch,
     line_width,
 )
-
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-BACKGROUND = (255, 255, 255)
-TEXT_COLOR = (33, 33, 33)
-CAPTION_HEIGHT = 22
-GAP = 6
+from c2fseg.visualization.layout import (
+    BACKGROUND,
+    FONT,
+    GAP,
+    captioned,
+    fit_size,
+    framed,
+    join,
+    resize,
+    resize_mask,
+    wrap,
+    write_text,
+)
 
 
 @dataclass
@@ -53,32 +60,11 @@ class PanelObject:
     number: int | None = None
 
 
-def write_text(
-    image: np.ndarray,
-    text: str,
-    origin: tuple[int, int],
-    max_width: int,
-    scale: float = 0.45,
-    color: Sequence[int] = TEXT_COLOR,
-) -> None:
-    """Write one line of text into an array, made smaller until it fits.
-
-    Args:
-        image: (H, W, 3) uint8, written to.
-        text: ASCII text; other letters are shown as ``?``.
-        origin: (x, y) of the left end of the base line, px.
-        max_width: Room for the text, px.
-        scale: Font scale to begin with.
-        color: RGB.
-    """
-    text = text.encode('ascii', 'replace').decode()
-    while scale > 0.2 and cv2.getTextSize(text, FONT, scale, 1)[0][0] > max_width:
-        scale -= 0.02
-    cv2.putText(image, text, origin, FONT, scale, tuple(color), 1, cv2.LINE_AA)
-
-
 def object_window(
-    masks: Sequence[np.ndarray], image_size: tuple[int, int], margin: float = 0.2
+    masks: Sequence[np.ndarray],
+    image_size: tuple[int, int],
+    margin: float = 0.2,
+    least_side: int = 0,
 ) -> tuple[int, int, int, int]:
     """A square window around masks, moved into the picture where it can be.
 
@@ -86,6 +72,7 @@ def object_window(
         masks: (H, W) bool masks; their union counts.
         image_size: (H, W).
         margin: Room on each side as a share of the longer side.
+        least_side: The window is at least so wide, px; for frames that are to have one scale.
 
     Returns:
         xyxy, end exclusive, inside the picture; the whole picture when all masks are empty.
@@ -96,7 +83,7 @@ def object_window(
         return 0, 0, width, height
     top, bottom = int(rows.min()), int(rows.max()) + 1
     left, right = int(columns.min()), int(columns.max()) + 1
-    side = round(max(bottom - top, right - left) * (1 + 2 * margin)) + 8
+    side = max(least_side, round(max(bottom - top, right - left) * (1 + 2 * margin)) + 8)
 
     def place(start: int, end: int, limit: int) -> tuple[int, int]:
         length = min(side, limit)
@@ -107,68 +94,47 @@ def object_window(
     return x1, y1, x2, y2
 
 
-def _resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (h, w[, 3]) to (width, height), smoothly in both directions."""
-    shrinks = size[0] < array.shape[1]
-    return cv2.resize(array, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a mask; an enlarged border is rounded off, so that it shows no pixel steps."""
-    soft = _resize(np.asarray(mask).astype(np.float32), size)
-    factor = size[0] / mask.shape[1]
-    if factor > 1.5:
-        soft = cv2.GaussianBlur(soft, (0, 0), 0.4 * factor)
-    return soft >= 0.5
-
-
-def _fit_size(array: np.ndarray, tile: int) -> tuple[int, int]:
-    """(width, height) with the aspect ratio of an array and a longer side of ``tile`` px."""
-    factor = tile / max(array.shape[:2])
-    return max(1, round(array.shape[1] * factor)), max(1, round(array.shape[0] * factor))
-
-
-def _captioned(tile_image: np.ndarray, caption: str, tile: int) -> np.ndarray:
-    """Centre a picture in a square tile with its caption above."""
-    out = np.full((tile + CAPTION_HEIGHT, tile, 3), BACKGROUND, np.uint8)
-    height, width = tile_image.shape[:2]
-    y, x = CAPTION_HEIGHT + (tile - height) // 2, (tile - width) // 2
-    out[y : y + height, x : x + width] = tile_image
-    write_text(out, caption, (2, CAPTION_HEIGHT - 7), tile - 4)
-    return out
-
-
-def _join(images: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """Join pictures of any size with a gap; axis 0 stacks, axis 1 lines up."""
-    across = max(image.shape[1 - axis] for image in images)
-    pieces = []
-    for number, image in enumerate(images):
-        if number:
-            shape = [GAP, GAP, 3]
-            shape[1 - axis] = across
-            pieces.append(np.full(shape, BACKGROUND, np.uint8))
-        shape = [*image.shape]
-        shape[1 - axis] = across
-        piece = np.full(shape, BACKGROUND, np.uint8)
-        piece[: image.shape[0], : image.shape[1]] = image
-        pieces.append(piece)
-    return np.concatenate(pieces, axis)
-
-
-def draw_object_row(
-    image: np.ndarray, item: PanelObject, style: DrawStyle = DEFAULT_STYLE
-) -> np.ndarray:
-    """Draw one object: picture | visible | coarse | amodal | truth, cropped around it.
-
-    A column is left out when its mask is None. With a truth, the captions hold the IoU with it.
+def focus_window(
+    image: np.ndarray, item: PanelObject, least_side: int = 0
+) -> tuple[int, int, int, int]:
+    """The part of a picture that shows an object: its visible part and the whole of it.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         item: The object.
+        least_side: See :func:`object_window`.
+
+    Returns:
+        xyxy, end exclusive.
+
+    Raises:
+        ValueError: A mask and the picture differ in size.
+    """
+    visible = check_mask(item.visible, image, 'visible')
+    # A wild prediction does not shrink the object: the truth, where known, sets the window.
+    whole = next((mask for mask in (item.truth, item.amodal) if mask is not None), item.visible)
+    whole = check_mask(whole, image, 'truth' if item.truth is not None else 'amodal')
+    return object_window([visible, whole], image.shape[:2], least_side=least_side)
+
+
+def object_tiles(
+    image: np.ndarray,
+    item: PanelObject,
+    window: tuple[int, int, int, int],
+    style: DrawStyle = DEFAULT_STYLE,
+) -> list[np.ndarray]:
+    """Draw one object: picture, visible, coarse, amodal and truth, each a captioned tile.
+
+    A tile is left out when its mask is None. With a truth, the captions hold the IoU with it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        item: The object.
+        window: The part of the picture to show, xyxy.
         style: Colours, opacity and size of a tile.
 
     Returns:
-        RGB picture, (tile + caption, columns * tile + gaps, 3).
+        RGB pictures, (tile + caption, tile, 3) each.
 
     Raises:
         ValueError: A mask and the picture differ in size.
@@ -177,27 +143,44 @@ def draw_object_row(
     masks = {name: check_mask(mask, image, name) for name, mask in named if mask is not None}
     truth = None if item.truth is None else check_mask(item.truth, image, 'truth')
     tile = style.tile
-    # A wild prediction does not shrink the object: the truth, where known, sets the window.
-    whole_mask = masks.get('amodal', masks['visible']) if truth is None else truth
-    x1, y1, x2, y2 = object_window([masks['visible'], whole_mask], image.shape[:2])
-    window = image[y1:y2, x1:x2]
-    size = _fit_size(window, tile)
-    crop = _resize(window, size)
-    small = {name: _resize_mask(mask[y1:y2, x1:x2], size) for name, mask in masks.items()}
-    small_truth = None if truth is None else _resize_mask(truth[y1:y2, x1:x2], size)
-    tiles = [_captioned(crop, item.title or 'image', tile)]
+    x1, y1, x2, y2 = window
+    size = fit_size(image[y1:y2, x1:x2], tile)
+    crop = resize(image[y1:y2, x1:x2], size)
+    small = {name: resize_mask(mask[y1:y2, x1:x2], size) for name, mask in masks.items()}
+    small_truth = None if truth is None else resize_mask(truth[y1:y2, x1:x2], size)
+    tiles = [captioned(crop, item.title or 'image', tile)]
     for name, mask in masks.items():
         caption = name if truth is None else f'{name}  IoU {mask_iou(mask, truth):.2f}'
         whole = None if name == 'visible' else small[name]
         line = None if whole is None else small_truth
         drawn = draw_object(crop, small['visible'], whole, line, style)
-        tiles.append(_captioned(drawn, caption, tile))
+        tiles.append(captioned(drawn, caption, tile))
     if small_truth is not None and truth is not None:
         seen = np.count_nonzero(masks['visible'] & truth)
         hidden = 1 - seen / max(1, int(np.count_nonzero(truth)))
         drawn = draw_object(crop, small['visible'], small_truth, small_truth, style, outline=False)
-        tiles.append(_captioned(drawn, f'truth  {100 * hidden:.0f}% hidden', tile))
-    return _join(tiles, axis=1)
+        caption = f'truth  {100 * hidden:.0f}% hidden' if truth.any() else 'truth  out of view'
+        tiles.append(captioned(drawn, caption, tile))
+    return tiles
+
+
+def draw_object_row(
+    image: np.ndarray, item: PanelObject, style: DrawStyle = DEFAULT_STYLE
+) -> np.ndarray:
+    """Draw one object: picture | visible | coarse | amodal | truth, cropped around it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        item: The object; see :func:`object_tiles`.
+        style: Colours, opacity and size of a tile.
+
+    Returns:
+        RGB picture, (tile + caption, columns * tile + gaps, 3).
+
+    Raises:
+        ValueError: A mask and the picture differ in size.
+    """
+    return join(object_tiles(image, item, focus_window(image, item), style), axis=1)
 
 
 def draw_objects(
@@ -289,21 +272,7 @@ def draw_legend(width: int, truth: bool = True, style: DrawStyle = DEFAULT_STYLE
         cell[:, :box_width] = swatch
         write_text(cell, name, (box_width + 6, 18), text_width + 12, scale)
         cells.append(cell)
-    return _wrap(cells, width)
-
-
-def _wrap(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Place pictures of one height in lines of ``width`` px, as words in a text."""
-    lines: list[list[np.ndarray]] = [[]]
-    for cell in cells:
-        used = sum(one.shape[1] + GAP for one in lines[-1])
-        if lines[-1] and used + cell.shape[1] > width:
-            lines.append([])
-        lines[-1].append(cell)
-    inner = _join([_join(line, axis=1) for line in lines], axis=0)
-    out = np.full((inner.shape[0], width, 3), BACKGROUND, np.uint8)
-    out[:, : inner.shape[1]] = inner[:, :width]
-    return out
+    return wrap(cells, width)
 
 
 def draw_picture(
@@ -338,16 +307,16 @@ def draw_picture(
     if overview:
         side = (width - GAP) // 2
         size = (side, max(1, round(image.shape[0] * side / image.shape[1])))
-        large = _resize(image, size)
+        large = resize(image, size)
         scaled = [
             PanelObject(
-                _resize_mask(item.visible, size),
-                None if item.amodal is None else _resize_mask(item.amodal, size),
+                resize_mask(item.visible, size),
+                None if item.amodal is None else resize_mask(item.amodal, size),
             )
             for item in items
         ]
-        parts.append(_join([large, draw_objects(large, scaled)], axis=1))
+        parts.append(join([large, draw_objects(large, scaled)], axis=1))
     parts.extend(rows)
     parts.append(draw_legend(width, any(item.truth is not None for item in items), style))
-    inner = _join(parts, axis=0)
-    return cv2.copyMakeBorder(inner, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    inner = join(parts, axis=0)
+    return framed(inner)

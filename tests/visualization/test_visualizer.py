@@ -14,7 +14,8 @@ from c2fseg.engine.hooks import AmodalVisualizationHook
 from c2fseg.registry import HOOKS, VISUALIZERS
 from c2fseg.structures import AmodalDataSample
 from c2fseg.visualization import AmodalVisualizer, PanelObject, draw_legend, draw_object_row
-from c2fseg.visualization.panels import CAPTION_HEIGHT, GAP, object_window
+from c2fseg.visualization.layout import CAPTION_HEIGHT, GAP
+from c2fseg.visualization.panels import object_window
 
 SIZE = (48, 64)
 
@@ -68,8 +69,9 @@ def test_panel_of_a_picture_and_of_a_clip():
     one = visualizer.draw_panel(make_sample(), image())
     assert one.shape[1] == 5 * 64 + 4 * GAP + 2 * GAP
     clip = visualizer.draw_panel(make_sample(frames=5), image(5))
-    # Three of five frames: two rows more than one.
-    assert clip.shape[0] - one.shape[0] == 2 * (64 + CAPTION_HEIGHT + GAP)
+    # Three of five frames, a column each, with five tiles below each other.
+    assert clip.shape[1] == 3 * 64 + 2 * GAP + 2 * GAP
+    assert clip.shape[0] > 5 * (64 + CAPTION_HEIGHT) + 4 * GAP
     bare = visualizer.draw_panel(make_sample(), image(), draw_gt=False)
     assert bare.shape[1] == 4 * 64 + 5 * GAP
 
@@ -118,8 +120,12 @@ class FakeVisualizer:
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
 
-    def add_datasample(self, name, image, data_sample, step):
+    def choose_frames(self, sample):
+        return [0]
+
+    def add_datasample(self, name, image, data_sample, step, frames):
         assert image.shape == (*SIZE, 3)
+        assert frames == [0]
         self.calls.append((name, step))
 
 

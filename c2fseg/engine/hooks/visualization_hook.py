@@ -12,7 +12,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from c2fseg.datasets.image_io import read_rgb
+from c2fseg.datasets.transforms import LoadFrames
 from c2fseg.registry import HOOKS
+from c2fseg.visualization import open_writer
 from c2fseg.visualization.image_io import safe_name, writable_folder, write_png
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class AmodalVisualizationHook(Hook):
         num_val_samples: How many validation samples are drawn; 0 draws none.
         show_dir: Folder for the pictures of the test, ``<sample_id>.png``; None draws none.
         max_images: At most this many pictures of the test in each process; None draws all.
+        clip_gifs: Write a GIF of every clip of the test beside its picture, ``<sample_id>.gif``,
+            with all of its frames at image size.
 
     Raises:
         ValueError: A count is negative.
@@ -43,6 +47,7 @@ class AmodalVisualizationHook(Hook):
         num_val_samples: int = 8,
         show_dir: str | os.PathLike | None = None,
         max_images: int | None = None,
+        clip_gifs: bool = False,
     ) -> None:
         if num_val_samples < 0 or (max_images is not None and max_images < 0):
             raise ValueError(
@@ -52,6 +57,7 @@ class AmodalVisualizationHook(Hook):
         self.num_val_samples = num_val_samples
         self.show_dir = None if show_dir is None else Path(show_dir)
         self.max_images = max_images
+        self.clip_gifs = clip_gifs
         self._chosen: frozenset[int] = frozenset()
         self._seen = 0
         self._drawn = 0
@@ -80,9 +86,10 @@ class AmodalVisualizationHook(Hook):
         """
         for sample in outputs or ():
             if self._seen in self._chosen:
-                name = f'val_{sample.sample_id}'
+                frames = runner.visualizer.choose_frames(sample)
+                image = read_frames(sample, frames, _exif(runner.val_dataloader))
                 runner.visualizer.add_datasample(
-                    name, read_frames(sample), sample, step=runner.iter
+                    f'val_{sample.sample_id}', image, sample, step=runner.iter, frames=frames
                 )
             self._seen += 1
 
@@ -112,22 +119,65 @@ class AmodalVisualizationHook(Hook):
         for sample in outputs or ():
             if self.max_images is not None and self._drawn >= self.max_images:
                 return
-            drawn = runner.visualizer.draw_panel(sample, read_frames(sample))
-            write_png(self.show_dir / f'{safe_name(str(sample.sample_id))}.png', drawn)
+            exif = _exif(getattr(runner, 'test_dataloader', None))
+            frames = runner.visualizer.choose_frames(sample)
+            image = read_frames(sample, frames, exif)
+            drawn = runner.visualizer.draw_panel(sample, image, frames=frames)
+            path = self.show_dir / safe_name(str(sample.sample_id))
+            write_png(path.with_name(f'{path.name}.png'), drawn)
+            if self.clip_gifs and len(sample.img_paths) > 1:
+                _write_gif(path.with_name(f'{path.name}.gif'), runner.visualizer, sample, exif)
             self._drawn += 1
 
 
-def read_frames(sample: AmodalDataSample) -> np.ndarray:
+def read_frames(
+    sample: AmodalDataSample, frames: Sequence[int] | None = None, exif: str = 'apply'
+) -> np.ndarray:
     """Read the picture or clip of a sample from its ``img_paths``.
 
+    Args:
+        sample: The sample.
+        frames: Places in the clip to read; None reads all.
+        exif: As in ``LoadFrames``.
+
     Returns:
-        (H, W, 3) uint8 RGB for one frame, (T, H, W, 3) for several.
+        (H, W, 3) uint8 RGB for a picture, (T, H, W, 3) for a clip.
 
     Raises:
         OSError: A file is missing or cannot be decoded.
     """
-    frames = [read_rgb(path) for path in sample.img_paths]
-    return frames[0] if len(frames) == 1 else np.stack(frames)
+    paths = list(sample.img_paths)
+    if len(paths) == 1:
+        return read_rgb(paths[0], exif)
+    chosen = range(len(paths)) if frames is None else frames
+    return np.stack([read_rgb(paths[frame], exif) for frame in chosen])
+
+
+def _write_gif(path: Path, visualizer: Any, sample: AmodalDataSample, exif: str) -> None:
+    """Draw the real frames of a clip, one in memory at a time."""
+    predicted = sample.pred_masks.amodal.cpu().numpy()
+    truth = sample.gt_masks if 'gt_masks' in sample else None
+    visible = (sample.pred_masks if truth is None else truth).visible.cpu().numpy()
+    valid = sample.get('frame_valid')
+    places = range(len(predicted)) if valid is None else np.flatnonzero(valid).tolist()
+    with open_writer(path) as writer:
+        for place in places:
+            image = read_rgb(sample.img_paths[place], exif)
+            true = None if truth is None else truth.amodal[place].cpu().numpy()
+            writer.write(
+                visualizer.draw_amodal(image, visible[place], predicted[place], truth=true)
+            )
+
+
+def _exif(dataloader: Any) -> str:
+    """What the data set's pipeline does with the EXIF orientation of its pictures."""
+    dataset = getattr(dataloader, 'dataset', None)
+    while dataset is not None:
+        for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
+            if isinstance(step, LoadFrames):
+                return step.exif
+        dataset = getattr(dataset, 'dataset', None)  # a wrapper
+    return 'apply'
 
 
 def _count_samples(dataloader: Any) -> int:
