@@ -20,7 +20,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
 TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types shapes shapes-video train-shapes clean clean-venv
+.PHONY: help install demo demo-video test lint format types shapes shapes-video train-shapes clean clean-venv
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -30,6 +30,9 @@ install: $(STAMPS)/core ## create .venv and install the library into it
 
 demo: $(STAMPS)/core ## complete hidden objects of sample pictures with the shipped weights
 	$(PY) demo/image_demo.py
+
+demo-video: $(STAMPS)/core ## complete hidden objects of a sample clip with the shipped weights
+	$(PY) demo/video_demo.py
 
 test: $(STAMPS)/tests ## run the whole test suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
