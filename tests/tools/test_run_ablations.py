@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -70,12 +71,79 @@ def test_table_shows_the_hidden_subset_in_percent():
 def test_a_score_is_found_once_or_refused():
     tool = load_tool(TOOL)
     result = scores(refined__full=0.7)
-    assert tool.find_score(result, 'refined/raw/mIoU_full') == 0.7
+    full = '*/refined/raw/mIoU_full_hidden_5-95'
+    assert tool.find_score(result, full) == 0.7
     with pytest.raises(KeyError, match='coarse/raw/mIoU_full'):
-        tool.find_score(result, 'coarse/raw/mIoU_full')
+        tool.find_score(result, tool.COLUMNS['coarse full'])
+    assert math.isnan(tool.find_score(result, tool.COLUMNS['coarse full'], needed=False))
     result['c2f-image-strict/gt/refined/raw/mIoU_full_hidden_5-95'] = 0.6
     with pytest.raises(KeyError, match='expected one score'):
-        tool.find_score(result, 'refined/raw/mIoU_full')
+        tool.find_score(result, full)
+
+
+def clip_scores(hidden: bool = True) -> dict[str, float]:
+    """What VideoAmodalIoU returns for one run; each number that is shown is there once."""
+    result = {}
+    for stage, first in (('coarse', 0.1), ('refined', 0.5)):
+        frames, tracks = f'frames/gt/{stage}/raw', f'c2f-video/gt/{stage}/raw'
+        result |= {
+            f'{tracks}/mIoU_full': first + 0.01,
+            f'{tracks}/mIoU_occ': first + 0.02,
+            f'{tracks}/pooled/mIoU_full': 0.99,
+            f'{tracks}/pooled/mIoU_occ': 0.99,
+            f'{frames}/mIoU_full_hidden_5-95': first + 0.03,
+            f'{frames}/mIoU_occ_hidden_5-95': first + 0.04,
+            f'{frames}/mIoU_full_hidden_5-30': 0.99,
+            f'{frames}/stability': first + 0.05,
+            f'{frames}/truth_stability': 0.961,
+        }
+        if hidden:
+            result[f'{frames}/hidden_frames/mIoU_full'] = first + 0.06
+    return result
+
+
+def test_clips_get_their_own_columns():
+    rows = {
+        'full': {**clip_scores(), 'samples': 48, 'seconds': 120},
+        'without_st': {**clip_scores(hidden=False), 'samples': 48, 'seconds': 60},
+    }
+    head, _, first, second, _, caption = load_tool(TOOL).table(rows).splitlines()
+    cells = dict(zip(head.split(' | '), first.split(' | ')))
+    assert cells['clips'] == '48'
+    shown = {
+        'coarse full': '13.0',
+        'coarse occ': '14.0',
+        'refined full': '53.0',
+        'refined occ': '54.0',
+        'tracks full': '51.0',
+        'tracks occ': '52.0',
+        'unseen full': '56.0',
+        'stability': '55.0',
+    }
+    assert {key: cells[key] for key in shown} == shown
+    assert second.split(' | ')[-3:] == ['-', '55.0', '1.0 |']
+    assert head.count('|') == first.count('|') == second.count('|')
+    assert '(truth: 96.1)' in caption
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (dict(max_iters=300), 'full.json holds 300 iterations'),
+        (dict(config='b'), 'iterations of b'),
+    ],
+)
+def test_results_of_another_run_are_not_shown(changes, words, tmp_path, capsys):
+    """Two folders have a full.py, and a longer run is not this one."""
+    config = tmp_path / 'full.py'
+    config.write_text("_base_ = 'unread.py'\n")
+    stored = {**scores(refined__full=0.5), 'max_iters': 150, 'samples': 2, 'seconds': 1}
+    (tmp_path / 'full.json').write_text(json.dumps({**stored, 'config': str(config), **changes}))
+    with pytest.raises(SystemExit):
+        load_tool(TOOL).main([str(config), '--max-iters=150', f'--work-dir={tmp_path}'])
+    error = capsys.readouterr().err
+    assert words in error
+    assert 'give another --work-dir' in error
 
 
 def run_family(directory: Path, arguments: list[str]) -> None:

@@ -1,8 +1,10 @@
-"""Train and test a family of configs in equal short runs and tabulate their scores.
+r"""Train and test a family of configs in equal short runs and tabulate their scores.
 
-Example, the table of options in ``docs/benchmarks.md``::
+Examples, the tables of options in ``docs/benchmarks.md``::
 
     python tools/analysis_tools/run_ablations.py configs/ablations/shapes/*.py --max-iters 150
+    python tools/analysis_tools/run_ablations.py configs/ablations/shapes_video/*.py \
+        --work-dir work_dirs/ablations_video
 
 A config whose result is already in ``--work-dir`` is not run again, so an interrupted family goes
 on where it was. Schedules that end at the config's ``max_iters`` are shortened with it.
@@ -12,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +24,33 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.launch import check_files, load_config, one_sentence_errors, prepare_processes
-
-COLUMNS = (
-    'coarse/raw/mIoU_full',
-    'coarse/raw/mIoU_occ',
-    'refined/raw/mIoU_full',
-    'refined/raw/mIoU_occ',
+from c2fseg.utils.launch import (
+    UserError,
+    check_files,
+    load_config,
+    one_sentence_errors,
+    prepare_processes,
 )
-SUBSET = '_hidden_5-95'
+
+# Heading of a column, and a pattern of the key of its score.
+COLUMNS = {
+    'coarse full': '*/coarse/raw/mIoU_full_hidden_5-95',
+    'coarse occ': '*/coarse/raw/mIoU_occ_hidden_5-95',
+    'refined full': '*/refined/raw/mIoU_full_hidden_5-95',
+    'refined occ': '*/refined/raw/mIoU_occ_hidden_5-95',
+}
+# Clips have these too; a test set may lack frames in which an object is fully hidden.
+CLIP_COLUMNS = {
+    'tracks full': 'c2f-video/*/refined/raw/mIoU_full',
+    'tracks occ': 'c2f-video/*/refined/raw/mIoU_occ',
+    'unseen full': 'frames/*/refined/raw/hidden_frames/mIoU_full',
+    'stability': 'frames/*/refined/raw/stability',
+}
+TRUTH = 'frames/*/refined/raw/truth_stability'
+CLIP_CAPTION = (
+    'Coarse and refined: frames in which 5-95 % of the object are hidden. Tracks: the means of the '
+    'protocol. Unseen: frames in which the object is fully hidden. Stability from frame to frame'
+)
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -69,7 +91,8 @@ def run(path: str, args: argparse.Namespace) -> dict[str, Any]:
         args: The command line.
 
     Returns:
-        The metrics of the test, with the training's ``seconds`` and ``max_iters``.
+        The metrics of the test, with the training's ``seconds``, ``max_iters`` and ``samples``
+        (objects, or clips), and the ``config``.
     """
     config = load_config(path, args.cfg_options, str(Path(args.work_dir) / Path(path).stem))
     check_files(config, 'train', 'val', 'test')
@@ -84,46 +107,86 @@ def run(path: str, args: argparse.Namespace) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     metrics = runner.test()
     samples = args.max_iters * config.train_dataloader.batch_size
-    return {**metrics, 'seconds': seconds, 'max_iters': args.max_iters, 'samples': samples}
+    lengths = {'seconds': seconds, 'max_iters': args.max_iters, 'samples': samples}
+    return {**metrics, **lengths, 'config': str(Path(path).resolve())}
+
+
+def stored_result(path: str, args: argparse.Namespace) -> dict[str, Any] | None:
+    """The result that an earlier call left for a config, None where there is none.
+
+    Raises:
+        UserError: It is that of another config of this name, or of a shorter or longer run.
+    """
+    file = result_file(path, args)
+    if not file.is_file():
+        return None
+    result = json.loads(file.read_text())
+    config, length = str(Path(path).resolve()), args.max_iters
+    if (result.get('config', config), result['max_iters']) != (config, length):
+        raise UserError(
+            f'{file} holds {result["max_iters"]} iterations of {result.get("config", path)}, not '
+            f'{length} of {config}: give another --work-dir, or remove the file.'
+        )
+    return result
+
+
+def result_file(path: str, args: argparse.Namespace) -> Path:
+    """Where the result of a config is kept."""
+    return Path(args.work_dir) / f'{Path(path).stem}.json'
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
-    """A Markdown table of the runs: mIoU in percent, objects hidden 5-95 %."""
-    lines = [
-        '| config | samples | coarse full | coarse occ | refined full | refined occ | minutes |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
-    ]
+    """A Markdown table of the runs: mIoU in percent, objects (or frames) hidden 5-95 %.
+
+    Clips get the means of their protocol, fully hidden frames and stability as well.
+    """
+    clips = any(key.startswith('frames/') for result in rows.values() for key in result)
+    columns = {**COLUMNS, **CLIP_COLUMNS} if clips else COLUMNS
+    heads = ['config', 'clips' if clips else 'samples', *columns, 'minutes']
+    lines = [f'| {" | ".join(heads)} |', f'|{" --- |" * len(heads)}']
     for name, result in rows.items():
-        cells = [f'{100 * find_score(result, column):.1f}' for column in COLUMNS]
+        cells = [find_score(result, key, needed=head in COLUMNS) for head, key in columns.items()]
+        scores = ['-' if math.isnan(cell) else f'{100 * cell:.1f}' for cell in cells]
         minutes = f'{result["seconds"] / 60:.1f}'
-        lines.append(f'| {name} | {result["samples"]} | {" | ".join(cells)} | {minutes} |')
+        lines.append(f'| {" | ".join([name, str(result["samples"]), *scores, minutes])} |')
+    if clips:
+        truth = [find_score(result, TRUTH, needed=False) for result in rows.values()]
+        known = {f'{100 * value:.1f}' for value in truth if not math.isnan(value)}
+        lines += ['', f'{CLIP_CAPTION} (truth: {", ".join(sorted(known)) or "unknown"}).']
     return '\n'.join(lines)
 
 
-def find_score(result: dict[str, Any], column: str) -> float:
-    """The score of one column over the objects hidden 5-95 %.
+def find_score(result: dict[str, Any], pattern: str, needed: bool = True) -> float:
+    """The score of one column.
+
+    Args:
+        result: The metrics of a run.
+        pattern: Of the key of the score, with * for anything.
+        needed: Whether its absence is an error; NaN otherwise.
 
     Raises:
         KeyError: The metrics hold no such score, or several.
     """
-    keys = [key for key in result if key.endswith(f'{column}{SUBSET}')]
+    keys = [key for key in result if fnmatchcase(key, pattern)]
+    if not keys and not needed:
+        return math.nan
     if len(keys) != 1:
-        raise KeyError(f'expected one score for {SUBSET} and {column}, found {keys}')
+        raise KeyError(f'expected one score {pattern}, found {keys}')
     return result[keys[0]]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the family and prints the table."""
     args = parse_args(arguments)
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     with one_sentence_errors():
-        for path in args.configs:
-            result_file = Path(args.work_dir) / f'{Path(path).stem}.json'
-            if result_file.is_file():
-                rows[Path(path).stem] = json.loads(result_file.read_text())
+        stored = [stored_result(path, args) for path in args.configs]
+        for path, result in zip(args.configs, stored):
+            if result is not None:
+                rows[Path(path).stem] = result
                 continue
             rows[Path(path).stem] = result = run(path, args)
-            write_whole(result_file, json.dumps(result, indent=1).encode())
+            write_whole(result_file(path, args), json.dumps(result, indent=1).encode())
             print(table(rows), flush=True)
     print(table(rows))
 
