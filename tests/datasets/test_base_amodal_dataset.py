@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 from PIL import Image
+from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
 from c2fseg.datasets import SampleDraw
+from c2fseg.datasets.record_checks import describe_occlusion, record_files
 from c2fseg.registry import DATASETS
 
 ALL = [101, 102, 103, 201, 202, 203]
@@ -89,6 +91,84 @@ def test_worker_processes_do_not_change_the_draws(build: Callable) -> None:
     loader = DataLoader(dataset, batch_size=2, sampler=draws, num_workers=2, collate_fn=list)
     there = [item['data_samples'].crop_boxes.tolist() for batch in loader for item in batch]
     assert there == here
+
+
+def test_an_image_is_a_clip_of_one_frame(build: Callable) -> None:
+    record = build().get_data_info(0)
+    assert record['frame_valid'].tolist() == [True]
+    assert record['frame_counted'].tolist() == [True]
+    assert record['frame_indices'].tolist() == [0]
+    assert 'evaluable_segmentations' not in record
+    assert record['sample_idx'] == 0
+
+
+def coded(area: int) -> dict:
+    """A mask of 2 x 3 pixels: the last ``area`` of them in column order."""
+    return {'size': [2, 3], 'counts': [6 - area, area]}
+
+
+@pytest.fixture
+def make(build: Callable) -> Callable:
+    """``make_record`` of a data set, with two frames of 2 x 3 pixels."""
+    dataset = build(invalid_masks='stop')
+
+    def make_record(**changes) -> dict | None:
+        arguments = dict(
+            file_names=['a.png', 'b.png'], height=2, width=3,
+            visible=[coded(1), coded(2)], amodal=[coded(4), coded(2)],
+            image_id='v', annotation_id=7, category_id=0, category='c',
+        )  # fmt: skip
+        return dataset.make_record(**(arguments | changes))
+
+    make_record.dataset = dataset
+    return make_record
+
+
+def test_record_of_a_clip(make: Callable) -> None:
+    record = make()
+    assert record['occlusion_rate'] == pytest.approx(3 / 6)
+    assert record['sample_id'] == 'v_7'
+    assert [Path(path).name for path in record['img_paths']] == ['a.png', 'b.png']
+    assert record['frame_counted'].tolist() == record['frame_valid'].tolist() == [True, True]
+    assert record['frame_indices'].tolist() == [0, 1]
+    record = make(frame_valid=[True, False], frame_indices=[5, 8], evaluable=[coded(6)] * 2)
+    assert record['frame_counted'].tolist() == [True, False]
+    assert record['frame_indices'].tolist() == [5, 8]
+    assert [coco_mask.area(mask) for mask in record['evaluable_segmentations']] == [6, 6]
+    assert make(frame_counted=[False, True])['frame_counted'].tolist() == [False, True]
+
+
+def test_rules_on_clips(make: Callable) -> None:
+    """A frame may be empty, an object may not; what lies outside is summed over the frames."""
+    assert make(visible=[coded(0), coded(1)], amodal=[coded(0), coded(2)]) is not None
+    assert make(visible=[coded(0)] * 2) is None
+    assert make(amodal=[coded(0)] * 2) is None
+    # Frame 0 has 2 pixels outside, frame 1 none: 2 of 8 amodal pixels.
+    masks = dict(visible=[coded(4), coded(2)], amodal=[coded(2), coded(6)])
+    make.dataset.max_visible_outside = 0.25
+    assert make(**masks) is not None
+    make.dataset.max_visible_outside = 0.24
+    assert make(**masks) is None
+
+
+def test_messages_of_clips_name_object_and_frame(make: Callable) -> None:
+    wrong = [coded(1), {'size': [3, 2], 'counts': [6]}]
+    with pytest.raises(ValueError, match=r'^annotation 7 of .*: mask of size'):
+        make(visible=wrong)
+    with pytest.raises(ValueError, match=r'^track v_7: frame 8: mask of size'):
+        make(evaluable=wrong, frame_indices=[7, 8], where='track v_7')
+
+
+def test_files_of_a_record_are_listed_once() -> None:
+    masks = [{'file': 'm.png', 'values': (v,)} for v in (1, 2)]
+    record = {'img_paths': ['a.png', 'b.png', 'b.png'], 'visible_segmentations': masks}
+    assert record_files(record) == ['a.png', 'b.png', 'm.png']
+    assert record_files(record | {'amodal_segmentations': [coded(1)]}) == record_files(record)
+
+
+def test_hidden_shares_by_hand() -> None:
+    line = describe_occlusion([0, 0.04, 0.05, 0.3, 0.96])
+    assert line == '< 5 % 40.0%, 5-30 % 20.0%, 30-60 % 20.0%, 60-95 % 0.0%, > 95 % 20.0%'
 
 
 def test_records_are_small_and_undecoded(build: Callable) -> None:
