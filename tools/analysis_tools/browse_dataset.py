@@ -3,7 +3,8 @@
     python tools/analysis_tools/browse_dataset.py CONFIG [--split train] [--num 16]
 
 One row an object: the cropped picture, the visible mask that the model is given (perturbed in
-training), the true visible mask, the true amodal mask. Tokenizer recipes show their target mask.
+training), the true visible mask, the true amodal mask. Tokenizer recipes show their target mask. A
+clip has a row for each of the frames drawn, from its first to its last.
 Writes one contact sheet, ``OUT/<config>_<split>.png``.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 import cv2
@@ -39,40 +41,59 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('--split', default='train', choices=('train', 'val', 'test'))
     parser.add_argument('--num', type=int, default=16, help='objects to draw (%(default)s)')
+    parser.add_argument('--frames', type=int, default=4, help='rows of a clip (%(default)s)')
     parser.add_argument('--columns', type=int, default=2, help='objects side by side (%(default)s)')
     parser.add_argument('--tile', type=int, default=160, help='side of a tile, px (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='seed of choice and augmentation')
     parser.add_argument('--out', default='outputs/browse', help='folder (%(default)s)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='k=v overrides')
     args = parser.parse_args()
-    if args.num < 1 or args.columns < 1 or args.tile < 32:
-        parser.error('--num and --columns are at least 1, --tile at least 32')
+    if args.num < 1 or args.columns < 1 or args.frames < 1 or args.tile < 32:
+        parser.error('--num, --columns and --frames are at least 1, --tile at least 32')
     return args
 
 
 def object_tiles(
-    item: dict, visualizer: AmodalVisualizer, side: int
+    item: dict, visualizer: AmodalVisualizer, side: int, frame: int = 0
 ) -> list[tuple[str, np.ndarray]]:
-    """Give captions and RGB tiles for one item of the data set (the first frame of a clip)."""
+    """Give captions and RGB tiles for one frame of an item of the data set."""
     inputs, sample = item['inputs'], item['data_samples']
+    name = title(sample, frame)
     if 'mask' in inputs:
-        return [(f'target  {title(sample)}', mask_tile(inputs['mask'][0, 0].numpy(), side))]
-    image = inputs['img'][0].permute(1, 2, 0).numpy()  # (h, w, 3)
+        return [(f'target  {name}', mask_tile(inputs['mask'][frame, 0].numpy(), side))]
+    image = inputs['img'][frame].permute(1, 2, 0).numpy()  # (h, w, 3)
     picture = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
-    fed = inputs['visible_mask'][0, 0].numpy()
-    tiles = [(title(sample), picture), ('visible, as fed', overlay(visualizer, picture, fed))]
+    fed = inputs['visible_mask'][frame, 0].numpy()
+    tiles = [(name, picture), ('visible, as fed', overlay(visualizer, picture, fed))]
     if 'gt_crop_masks' in sample:
-        visible = sample.gt_crop_masks.visible[0].numpy()
-        amodal = sample.gt_crop_masks.amodal[0].numpy()
+        visible = sample.gt_crop_masks.visible[frame].numpy()
+        amodal = sample.gt_crop_masks.amodal[frame].numpy()
         tiles.append(('visible, truth', mask_tile(visible, side)))
-        hidden = f'amodal, truth  {sample.get("occlusion_rate", float("nan")):.0%} hidden'
-        tiles.append((hidden, overlay(visualizer, picture, visible, amodal)))
+        caption = f'amodal, truth  {hidden_share(sample, visible, amodal)}'
+        tiles.append((caption, overlay(visualizer, picture, visible, amodal)))
     return tiles
 
 
-def title(sample: AmodalDataSample) -> str:
-    """Name an object in a few words."""
-    return f'{sample.get("category", "")} {sample.get("sample_id", "")}'
+def hidden_share(sample: AmodalDataSample, visible: np.ndarray, amodal: np.ndarray) -> str:
+    """Say how much of an object is hidden, in a clip how much of what this frame's crop holds."""
+    if len(sample.get('frame_indices', [0])) == 1:
+        return f'{sample.get("occlusion_rate", float("nan")):.0%} hidden'
+    return f'{1 - visible.sum() / amodal.sum():.0%} hidden' if amodal.any() else 'out of view'
+
+
+def shown_frames(item: dict, most: int) -> list[int]:
+    """Choose frames of an item evenly, the first and the last among them."""
+    number = len(next(iter(item['inputs'].values())))
+    return np.linspace(0, number - 1, min(number, most)).round().astype(int).tolist()
+
+
+def title(sample: AmodalDataSample, frame: int) -> str:
+    """Name an object, and the frame of a clip, in a few words."""
+    name = f'{sample.get("category", "")} {sample.get("sample_id", "")}'
+    indices, valid = sample.get('frame_indices', [0]), sample.get('frame_valid', [True])
+    if len(indices) == 1:
+        return name
+    return f'{name} f{indices[frame]}' + ('' if valid[frame] else ' copy')
 
 
 def enlarge(mask: np.ndarray, side: int) -> np.ndarray:
@@ -119,6 +140,19 @@ def contact_sheet(
     return sheet
 
 
+def side_by_side(
+    clips: list[list[list[tuple[str, np.ndarray]]]], columns: int
+) -> list[list[tuple[str, np.ndarray]]]:
+    """Order the rows of clips so that those of one clip lie below each other in its column."""
+    ordered = []
+    for start in range(0, len(clips), columns):
+        group = clips[start : start + columns]
+        rest: list[list] = [[] for _ in range(columns - len(group))]
+        for row in zip_longest(*group, fillvalue=[]):
+            ordered += [*row, *rest]
+    return ordered
+
+
 def main() -> None:
     """Draws as the command line says."""
     args = parse_args()
@@ -139,7 +173,11 @@ def main() -> None:
     seeds = generator.integers(0, 2**32, number)
     visualizer = AmodalVisualizer()
     items = (dataset[SampleDraw(int(i), int(s))] for i, s in zip(chosen, seeds))
-    objects = [object_tiles(item, visualizer, args.tile) for item in items]
+    clips = [
+        [object_tiles(item, visualizer, args.tile, t) for t in shown_frames(item, args.frames)]
+        for item in items
+    ]
+    objects = side_by_side(clips, args.columns)
     target = Path(args.out) / f'{Path(args.config).stem}_{args.split}.png'
     write_png(target, contact_sheet(objects, args.columns, args.tile))
     print_log(f'{number} of {len(dataset)} objects drawn: {target}', 'current', logging.INFO)
