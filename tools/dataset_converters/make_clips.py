@@ -57,7 +57,7 @@ def main() -> None:
             return
         counts = {split: getattr(args, split) for split in CLIP_COUNTS}
         written = generate_clips(args.out, counts, args.seed, args.workers, args.frames)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f'make_clips: {error}')
     for path in written.values():
         print(path)

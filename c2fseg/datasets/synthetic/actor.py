@@ -27,10 +27,12 @@ from c2fseg.datasets.synthetic.rasterize import (
     shrink,
 )
 
+# Families whose members may bend, and the share of them that do.
 FLEXIBLE = frozenset(
     ('aeroplane', 'bird', 'cactus', 'fish', 'hand', 'leaf', 'star', 't-shirt', 'umbrella')
 )
 BEND_SHARE = 0.95
+# Longest edge of an outline that bends, in units.
 MAX_EDGE = 0.12
 ROUGH_SCALE = 4
 

@@ -17,21 +17,28 @@ from c2fseg.datasets.synthetic.motion import MIDDLE, SIZE, Camera, Path, random_
 from c2fseg.datasets.synthetic.scene import paste
 
 MIN_OBJECTS, MAX_OBJECTS = 3, 6
+# Pixels that a unit of a drawing takes: of the nearest and of the farthest object.
 NEAR_RADIUS = (64.0, 88.0)
 FAR_RADIUS = (24.0, 36.0)
+# Each object shows CLEAR_SHARE of itself in at least MIN_CLEAR_FRAMES of its frames.
 CLEAR_SHARE = 0.3
 MIN_CLEAR_FRAMES = 1.0 / 3.0
+# The hidden shares that count as partly hidden, and which part of the (object, frame) pairs is
+# wished to be partly and, drawn anew for each clip, fully hidden.
 PARTLY = (0.05, 0.95)
 PARTLY_WANTED = 0.5
 FULLY_WANTED = (0.02, 0.28)
+# The search for a plan: at most so many, ended early by a cost that is good enough.
 PLANS_TRIED = 32
 GOOD_ENOUGH = 0.04
 ROUNDS_TRIED = 20
 ROUGH_STEP = 2
+# Shares of objects that cross the picture; of clips whose nearest object comes from a family that
+# hides well; and there, of the other objects that swing past it.
 TRAVELLER_SHARE = 0.24
-WIDE = frozenset(('car', 'gear', 'leaf', 'mug', 'star', 't-shirt'))
 HIDING_SHARE = 0.8
 FOLLOW_SHARE = 0.7
+WIDE = frozenset(('car', 'gear', 'leaf', 'mug', 'star', 't-shirt'))
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,13 @@ def plan_clip(
 
     Raises:
         KeyError: A family is not registered.
+        ValueError: No families, or no frames.
         RuntimeError: No plan of many kept the rule that each object is clearly seen.
     """
+    if not families:
+        raise ValueError('a clip needs at least one silhouette family to draw from, got none')
+    if frames < 1:
+        raise ValueError(f'a clip needs at least 1 frame, got {frames}')
     chosen = [FAMILIES[name] for name in families]
     for _ in range(ROUNDS_TRIED):
         wanted = rng.uniform(*FULLY_WANTED)
@@ -86,7 +98,10 @@ def plan_clip(
         silhouettes = find_silhouettes(best, frames)
         if clear_share(silhouettes.amodal, silhouettes.visible).min() >= MIN_CLEAR_FRAMES:
             return best, silhouettes
-    raise RuntimeError(f'no clip of {frames} frames shows all its objects; take more families')
+    raise RuntimeError(
+        f'none of {ROUNDS_TRIED * PLANS_TRIED} plans for a clip of {frames} frames shows all its '
+        'objects; take another seed'
+    )
 
 
 def find_silhouettes(plan: ClipPlan, frames: int) -> Silhouettes:

@@ -20,7 +20,9 @@ from c2fseg.datasets.synthetic.rendering import (
 )
 from c2fseg.datasets.synthetic.scene import overlap, paste
 
+# Pixels that the background reaches beyond the picture of a camera at rest.
 MARGIN = 56
+# Resolution of a texture as a multiple of that of the object at rest.
 SKIN_SCALE = 1.15
 SHADOW_MARGIN = 18
 

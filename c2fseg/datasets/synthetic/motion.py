@@ -14,8 +14,10 @@ import numpy as np
 from c2fseg.datasets.synthetic.families import Family
 from c2fseg.datasets.synthetic.rasterize import random_view
 
+# Side of a frame in pixels.
 SIZE = 256
 MIDDLE = 0.5 * SIZE
+# How far from the middle of the picture a bounded path may get, in pixels along x and y.
 REACH = 108.0
 PERSPECTIVE = 0.22
 FREE_ROTATION = 180.0
