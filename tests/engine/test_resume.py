@@ -15,6 +15,7 @@ from c2fseg.engine import ResumableInfiniteSampler
 from .processes import Process
 from .toy_training import train
 
+KINDS = ('point', 'mask', 'object', 'clip')
 QUICK = {'train_cfg.max_iters': 16, 'train_cfg.val_interval': 6}
 EVERY_3 = {'default_hooks.checkpoint.interval': 3}
 
@@ -61,16 +62,13 @@ def draws(work_dir: Path) -> list:
 def uninterrupted(tmp_path_factory) -> dict[str, Path]:
     """One run of each stage that nobody disturbs."""
     root = tmp_path_factory.mktemp('uninterrupted')
-    runs = {
-        kind: Process(train, root / kind, kind=kind, **QUICK, **EVERY_3)
-        for kind in ('point', 'mask', 'object')
-    }
+    runs = {kind: Process(train, root / kind, kind=kind, **QUICK, **EVERY_3) for kind in KINDS}
     for run in runs.values():
         run.wait()
     return {kind: root / kind for kind in runs}
 
 
-@pytest.mark.parametrize('kind', ['point', 'mask', 'object'])
+@pytest.mark.parametrize('kind', KINDS)
 def test_a_stopped_run_goes_on(kind, uninterrupted, tmp_path):
     run = tmp_path / 'run'
     Process(train, run, kind=kind, stop_at=9, **QUICK, **EVERY_3).fail()
@@ -90,7 +88,7 @@ def test_worker_processes_change_nothing(uninterrupted, tmp_path):
     assert_same_training(uninterrupted['point'], tmp_path / 'run', 16)
 
 
-@pytest.mark.parametrize('kind', ['point', 'mask', 'object'])
+@pytest.mark.parametrize('kind', KINDS)
 def test_a_killed_run_goes_on(kind, uninterrupted, tmp_path):
     moments = random.Random(kind)
     kills = 0

@@ -27,6 +27,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from c2fseg.datasets.sample_draw import SampleDraw
+from c2fseg.datasets.transforms import SampleClip
 from c2fseg.registry import DATASETS, HOOKS, METRICS, MODELS
 from c2fseg.structures import AmodalDataSample
 from c2fseg.utils.launch import prepare_processes
@@ -38,16 +39,21 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class ToyDataset(Dataset):
     """Discs of 32 px, the left part of which is hidden; size and place come from numpy's generator.
 
-    ``kind`` is what is packed: 'mask' for the first stage, 'object' for the second, 'point' for a
-    model of two layers. Every read is noted in ``log``.
+    ``kind`` is what is packed: 'mask' for the first stage, 'object' for the second, 'clip' for the
+    second on four frames of a track, in which the disc moves, 'point' for a model of two layers.
+    Tracks are ``shortest`` to 8 frames long. Every read is noted in ``log``.
     """
 
     metainfo = dict(classes=('disc', 'other'))
 
-    def __init__(self, kind: str = 'point', length: int = 23, log: str | None = None) -> None:
+    def __init__(
+        self, kind: str = 'point', length: int = 23, log: str | None = None, shortest: int = 2
+    ) -> None:
         self.kind = kind
         self.length = length
         self.log = log
+        self.tracks = [shortest + index % (9 - shortest) for index in range(length)]
+        self.sample_clip = SampleClip(num_frames=4, interval=(1, 2))
 
     def __len__(self) -> int:
         return self.length
@@ -59,27 +65,39 @@ class ToyDataset(Dataset):
             with open(self.log, 'a') as file:
                 file.write(f'{seed}\n')
         x, y, radius = np.random.uniform((10, 10, 4), (22, 22, 9))
+        clip = self.choose_frames(index) if self.kind == 'clip' else {}
+        times = torch.tensor(clip.get('frame_indices', [0]))[:, None, None]
         grid = torch.arange(32.0)
-        amodal = ((grid[None] - x) ** 2 + (grid[:, None] - y) ** 2 < radius**2).float()[None]
-        visible = amodal * (grid[None, None] > x)
+        amodal = ((grid - x - times) ** 2 + (grid[:, None] - y) ** 2 < radius**2).float()
+        visible = amodal * (grid > x + times)
         sample = AmodalDataSample(
             metainfo=dict(
                 sample_id=f'toy_{index}',
                 seed=seed,
                 ori_shape=(32, 32),
-                crop_boxes=np.array([[0, 0, 32, 32]]),
+                crop_boxes=np.tile([0, 0, 32, 32], (len(amodal), 1)),
+                **clip,
             )
         )
         if self.kind == 'mask':
-            inputs = dict(mask=amodal[None])
+            inputs = dict(mask=amodal[:, None])
             sample.gt_crop_masks = PixelData(target=amodal)
-        elif self.kind == 'object':
-            image = torch.from_numpy(np.random.randint(0, 80, (1, 3, 32, 32), np.uint8))
-            inputs = dict(img=image + (100 * amodal[None]).byte(), visible_mask=visible[None])
+        elif self.kind in ('object', 'clip'):
+            image = torch.from_numpy(np.random.randint(0, 80, (len(amodal), 3, 32, 32), np.uint8))
+            image = image + (100 * amodal[:, None]).byte()
+            inputs = dict(img=image, visible_mask=visible[:, None])
             sample.gt_crop_masks = PixelData(visible=visible, amodal=amodal)
         else:
             inputs = torch.tensor([x, y, radius], dtype=torch.float32) / 32
         return dict(inputs=inputs, data_samples=sample)
+
+    def choose_frames(self, index: int) -> dict[str, np.ndarray]:
+        """Lets SampleClip draw frames of a track, of which a short one is padded."""
+        frames = self.tracks[index]
+        known = np.ones(frames, bool)
+        return self.sample_clip(
+            dict(frame_valid=known, frame_counted=known, frame_indices=np.arange(frames))
+        )
 
 
 @MODELS.register_module(force=True)
@@ -234,6 +252,13 @@ STAGES = dict(
 )
 
 
+STAGES['clip'] = copy.deepcopy(STAGES['object'])
+STAGES['clip']['model']['transformer'].update(
+    depth=2, block=dict(type='SpatioTemporalBlock', window_frames=2, window_patch=2)
+)
+STAGES['clip']['model']['train_cfg'] = dict(consistency_weight=0.5)
+
+
 def toy_config(
     work_dir: Path, kind: str = 'point', stop_at: int | None = None, **changes: Any
 ) -> Config:
@@ -241,7 +266,8 @@ def toy_config(
 
     Args:
         work_dir: Where it writes; ``draws_<rank>.jsonl`` holds what each iteration consumed.
-        kind: 'mask' for the first stage, 'object' for the second, 'point' for two layers.
+        kind: 'mask' for the first stage, 'object' and 'clip' for the second, 'point' for two
+            layers.
         stop_at: Iteration that is interrupted.
         **changes: Dotted keys to values.
     """
