@@ -97,6 +97,7 @@ class _Builder:
     """
 
     __slots__ = ('_function',)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, '_function', function)
@@ -129,7 +130,7 @@ class _Dtype:
         order = order.decode('ascii') if isinstance(order, bytes) else order
         if order not in BYTE_ORDERS or any(part is not None for part in parts[:3]):
             raise _ForbiddenError(f'a structured array type {state!r}')
-        self._real = self._real.newbyteorder(order)
+        self._real = self._real.newbyteorder(order)  # type: ignore[arg-type]
 
     def resolve(self) -> np.dtype:
         return self._real
@@ -154,7 +155,8 @@ class _Array(np.ndarray):
             fits = len(data) == number * real.itemsize
         if not fits:
             raise pickle.UnpicklingError(f'an array of shape {shape} with content of another size')
-        super().__setstate__((1, shape, real, fortran is True or fortran == 1, data))
+        state = (1, shape, real, fortran is True or fortran == 1, data)
+        super().__setstate__(state)  # type: ignore[arg-type]
 
 
 def _resolve(dtype: Any) -> np.dtype:
