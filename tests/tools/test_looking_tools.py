@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from c2fseg.datasets.transforms import CropObject, PackAmodalInputs, SampleClip
+from c2fseg.visualization import AmodalVisualizer
+from tests.datasets.clips import MOVING, clip
 from tests.tools.loading import load_tool
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -66,3 +69,25 @@ def test_print_config_shows_merged_values(tmp_path, capsys):
     assert capsys.readouterr().out == "'LinearLR'\n"
     with pytest.raises(SystemExit, match=r"'decoders' of 'model\.decoders' is not there"):
         main([path, '--key', 'model.decoders'])
+
+
+def test_browse_draws_a_clip_from_its_first_to_its_last_frame():
+    tool = load_tool('analysis_tools/browse_dataset')
+    results = SampleClip(6, 'start')(clip(*MOVING, hidden=(3,)))
+    for key in ('img', 'visible_mask', 'gt_visible_mask', 'gt_amodal_mask'):
+        results[key] = np.pad(results[key], [(0, 2)] + [(0, 0)] * (results[key].ndim - 1), 'edge')
+    item = PackAmodalInputs()(CropObject(32)(results))
+    frames = tool.shown_frames(item, 4)
+    assert frames == [0, 2, 3, 5]
+    rows = [tool.object_tiles(item, AmodalVisualizer(), TILE, frame) for frame in frames]
+    names = [row[0][0] for row in rows]
+    assert names == ['fish v_4 f100', 'fish v_4 f102', 'fish v_4 f103', 'fish v_4 f103 copy']
+    assert [row[3][0] for row in rows[:3]] == [
+        'amodal, truth  0% hidden',
+        'amodal, truth  0% hidden',
+        'amodal, truth  100% hidden',
+    ]
+    assert not rows[2][2][1].any()  # nothing is visible in frame 3
+    # Two columns: the rows of a clip lie below each other, whatever the other clips have.
+    ordered = tool.side_by_side([['a', 'b'], ['c'], ['d', 'e']], 2)
+    assert ordered == ['a', 'c', 'b', [], 'd', [], 'e', []]
