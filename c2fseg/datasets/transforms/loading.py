@@ -26,9 +26,10 @@ def origin(results: dict) -> str:
         results: Results of the pipeline so far.
 
     Returns:
-        'annotation 3 of file.json'.
+        'annotation 3 of file.json', with '(video 000012)' behind it for a clip.
     """
-    return f'annotation {results.get("annotation_id")} of {results.get("ann_file")}'
+    video = f' (video {results.get("image_id")})' if len(results.get('img_paths', ())) > 1 else ''
+    return f'annotation {results.get("annotation_id")} of {results.get("ann_file")}{video}'
 
 
 @TRANSFORMS.register_module()
