@@ -80,7 +80,7 @@ def fuse(
     Returns:
         Masks (H, W) bool by kind, and the weighted mean of the scores.
     """
-    weights = np.array([guess.weight for guess in guesses])
+    weights = np.array([guess.weight for guess in guesses], np.float64)
     weights /= weights.sum()
     score = float(np.dot(weights, [guess.score for guess in guesses]))
     found = {}
