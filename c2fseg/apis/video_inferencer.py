@@ -113,6 +113,7 @@ class VideoInferencer:
             for frame in slide(frames, options.window, options.overlap, self._process):
                 self._finish(frame, writer, entries)
                 count, size = count + 1, frame.image.shape[:2]
+                del frame  # before another one is read
                 bar.advance(task)
         return self._report(source, masks, count, size)
 

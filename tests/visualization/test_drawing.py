@@ -134,3 +134,15 @@ def test_write_png_refuses_what_is_no_picture(tmp_path, name, image):
     with pytest.raises(ValueError, match=r'expected|format'):
         write_png(tmp_path / name, image)
     assert not list(tmp_path.iterdir())
+
+
+def test_objects_keep_their_colour_and_label():
+    image = np.full((40, 40, 3), 100, np.uint8)
+    mask = np.zeros((40, 40), bool)
+    mask[4:36, 4:36] = True
+    drawn = draw_objects(image, [PanelObject(mask, label='', number=3)], numbers=False)
+    expected = np.rint(0.55 * 100 + 0.45 * np.array(PALETTE[3])).tolist()
+    assert drawn[20, 20].tolist() == expected
+    labelled = [draw_objects(image, [PanelObject(mask, label=name)]) for name in ('1', '17')]
+    assert (labelled[0] == draw_objects(image, [PanelObject(mask)])).all()
+    assert (labelled[0] != labelled[1]).any()

@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmengine.structures import PixelData
+from PIL import Image
 
 from c2fseg.engine.hooks import AmodalVisualizationHook
 from c2fseg.registry import HOOKS, VISUALIZERS
 from c2fseg.structures import AmodalDataSample
 from c2fseg.visualization import AmodalVisualizer, PanelObject, draw_legend, draw_object_row
+from c2fseg.visualization.clip_panels import clip_windows, draw_clip, spread_frames
 from c2fseg.visualization.layout import CAPTION_HEIGHT, GAP
 from c2fseg.visualization.panels import object_window
 
@@ -169,3 +172,84 @@ def test_hook_draws_test_samples_into_the_folder(tmp_path, limit, count):
 def test_hook_refuses_negative_counts():
     with pytest.raises(ValueError, match='must not be negative'):
         AmodalVisualizationHook(num_val_samples=-1)
+
+
+def test_clip_panel_leaves_out_what_fills_the_clip_up(tmp_path):
+    """The frames that are drawn are real ones, and only those are read."""
+    sample = make_sample(frames=6)
+    paths = [str(tmp_path / f'{t}.png') for t in range(6)]
+    valid = np.array([True, True, True, True, False, False])
+    sample.set_metainfo(dict(img_paths=paths, frame_valid=valid, frame_indices=np.arange(6) + 20))
+    for t in (0, 2, 3):
+        cv2.imwrite(paths[t], image())
+    visualizer = AmodalVisualizer(tile=32, max_frames=3)
+    assert visualizer.choose_frames(sample) == [0, 2, 3]
+    hook = AmodalVisualizationHook(show_dir=tmp_path / 'show')
+    runner = SimpleNamespace(visualizer=visualizer, iter=0)
+    hook.before_test_epoch(runner)
+    hook.after_test_iter(runner, 0, None, [sample])
+    drawn = cv2.imread(str(tmp_path / 'show' / '3_7.png'))
+    assert drawn.shape[1] == 3 * 32 + 4 * GAP
+
+
+def test_spread_frames_by_hand():
+    assert spread_frames(range(24), 8) == [0, 3, 7, 10, 13, 16, 20, 23]
+    assert spread_frames([4, 6, 9], 8) == [4, 6, 9]
+    assert spread_frames([4, 6, 9], 1) == [4]
+
+
+def test_windows_of_a_clip_have_one_scale():
+    small, large, empty = box_mask(2, 2, 12, 12), box_mask(30, 20, 50, 40), box_mask(0, 0, 0, 0)
+    items = [PanelObject(mask) for mask in (empty, small, large, empty)]
+    # The larger: 20 * 1.4 + 8 = 36 px around (40, 30), moved up by the lower border of 48.
+    around = [(0, 0, 36, 36), (22, 12, 58, 48)]
+    expected = [around[0], around[0], around[1], around[1]]
+    assert clip_windows(image(4), items) == expected
+    assert clip_windows(image(2), [PanelObject(empty)] * 2) == [(0, 0, 64, 48)] * 2
+
+
+def test_clip_needs_an_object_for_each_frame():
+    with pytest.raises(ValueError, match='2 frames for 1 items'):
+        draw_clip(image(2), [PanelObject(box_mask(1, 1, 9, 9))])
+    with pytest.raises(ValueError, match='2 pictures for masks of 5 frames'):
+        AmodalVisualizer().draw_panel(make_sample(frames=5), image(2))
+
+
+@pytest.mark.parametrize('exif', ['apply', 'ignore'])
+def test_hook_turns_pictures_as_the_pipeline_does(tmp_path, exif):
+    path = str(tmp_path / 'turned.jpg')
+    note = Image.Exif()
+    note[0x0112] = 6
+    stored = SIZE if exif == 'ignore' else SIZE[::-1]
+    Image.new('RGB', stored[::-1]).save(path, exif=note)
+    pipeline = Compose([dict(type='LoadFrames', exif=exif)])
+    dataset = SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline))  # in a wrapper
+    loader = SimpleNamespace(dataset=dataset, batch_sampler=SimpleNamespace(sampler=[0]))
+    runner = SimpleNamespace(
+        visualizer=FakeVisualizer(), iter=1, val_dataloader=loader, test_dataloader=loader
+    )
+    run_validation(AmodalVisualizationHook(), runner, [make_sample(img_paths=[path])], 1)
+    assert len(runner.visualizer.calls) == 1
+    runner.visualizer = AmodalVisualizer(tile=32)
+    hook = AmodalVisualizationHook(show_dir=tmp_path / 'show')
+    hook.after_test_iter(runner, 0, None, [make_sample(img_paths=[path])])
+    assert (tmp_path / 'show' / '3_7.png').is_file()
+
+
+def test_hook_writes_clips_as_gifs_on_request(tmp_path):
+    paths = [str(tmp_path / f'{t}.png') for t in range(4)]
+    for path in paths[:3]:
+        cv2.imwrite(path, image())
+    valid = np.array([True, True, True, False])
+    clip = make_sample(frames=4, img_paths=paths, frame_valid=valid)
+    picture = make_sample(img_paths=paths[:1])
+    picture.set_metainfo({'sample_id': 'one'})
+    hook = AmodalVisualizationHook(show_dir=tmp_path / 'show', clip_gifs=True)
+    hook.after_test_iter(
+        SimpleNamespace(visualizer=AmodalVisualizer(tile=32)), 0, None, [clip, picture]
+    )
+    names = sorted(path.name for path in (tmp_path / 'show').iterdir())
+    assert names == ['3_7.gif', '3_7.png', 'one.png']
+    with Image.open(tmp_path / 'show' / '3_7.gif') as gif:
+        assert gif.n_frames == 3
+        assert gif.size == SIZE[::-1]
