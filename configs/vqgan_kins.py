@@ -1,5 +1,5 @@
-# Stage 1 on KINS: the mask tokenizer by the recipe of the paper (supplementary A.1). It needs VGG-16
-# weights, or model.perceptual_loss=None: see the model.
+# Stage 1 on KINS: the mask tokenizer by the recipe of the paper (supplementary A.1).
+# It needs VGG-16 weights, or model.perceptual_loss=None: see the model.
 _base_ = [
     '_base_/models/vqgan_published.py',
     '_base_/datasets/kins_masks.py',
