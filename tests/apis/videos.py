@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.structures import PixelData
 from torch import nn
 
+from c2fseg.apis.init_model import register_components
 from c2fseg.structures import AmodalDataSample
 from tests.models.segmentors.tiny import SIDE, tiny_config
 
@@ -88,6 +89,7 @@ class WindowModel(nn.Module):
         crop = dict(type='CropObject', crop_size=16, enlarge=1.0, square=True)
         steps = [dict(type='LoadFrames'), crop, dict(type='PackAmodalInputs')]
         self.cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=steps))))
+        register_components(self.cfg)
         self.answer = answer
         self.calls: list[list[tuple[int, int]]] = []
 

@@ -12,6 +12,7 @@ from mmcv.transforms import Compose
 from mmengine.structures import PixelData
 from PIL import Image
 
+from c2fseg.datasets.transforms import LoadFrames
 from c2fseg.engine.hooks import AmodalVisualizationHook
 from c2fseg.registry import HOOKS, VISUALIZERS
 from c2fseg.structures import AmodalDataSample
@@ -222,7 +223,7 @@ def test_hook_turns_pictures_as_the_pipeline_does(tmp_path, exif):
     note[0x0112] = 6
     stored = SIZE if exif == 'ignore' else SIZE[::-1]
     Image.new('RGB', stored[::-1]).save(path, exif=note)
-    pipeline = Compose([dict(type='LoadFrames', exif=exif)])
+    pipeline = Compose([LoadFrames(exif=exif)])
     dataset = SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline))  # in a wrapper
     loader = SimpleNamespace(dataset=dataset, batch_sampler=SimpleNamespace(sampler=[0]))
     runner = SimpleNamespace(
