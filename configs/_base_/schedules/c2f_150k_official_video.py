@@ -13,6 +13,7 @@ optim_wrapper = dict(
                 for name in (
                     'norm1',
                     'temporal_norm',
+                    'norm2.bias',
                     'attn.qkv.bias',
                     'attn.proj.bias',
                     'temporal_attn.qkv.bias',

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
 
-import c2fseg.models  # noqa: F401  registers the components
 from c2fseg.registry import MODELS
+from tests.models.segmentors.recipes import CONFIGS, parameter_groups
 from tests.models.segmentors.tiny import tiny_batch
-
-CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
-
-
-def _groups(name: str) -> dict[str, tuple[float, float]]:
-    """Parameter name to learning rate and weight decay, as the optimizer has them."""
-    config = Config.fromfile(CONFIGS / name)
-    with torch.device('meta'):
-        model = MODELS.build(config.model)
-    init_default_scope('c2fseg')
-    logging.disable(logging.WARNING)  # one line per parameter
-    try:
-        optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
-    finally:
-        logging.disable(logging.NOTSET)
-    names = {id(parameter): key for key, parameter in model.named_parameters()}
-    return {
-        names[id(parameter)]: (group['lr'], group['weight_decay'])
-        for group in optimizer.param_groups
-        for parameter in group['params']
-    }
 
 
 @pytest.mark.parametrize('name', ['c2f_kins.py', 'c2f_shapes.py'])
 def test_all_but_the_tokenizer_is_trained_and_only_matrices_decay(name):
-    groups = _groups(name)
+    groups = parameter_groups(name)
     assert not any(key.startswith('tokenizer.') for key in groups)
     assert all(lr > 0 for lr, _ in groups.values())
     for key, (_, decay) in groups.items():
@@ -67,7 +40,7 @@ def test_published_numbers():
 
 
 def test_the_reference_way_leaves_biases_and_norms_of_the_transformer_untrained():
-    groups = _groups('official/c2f_kins_official.py')
+    groups = parameter_groups('official/c2f_kins_official.py')
     untrained = {key for key, (lr, _) in groups.items() if lr == 0}
     transformer = {key for key in groups if key.startswith('transformer.')}
     biases = {key for key in transformer if key.endswith('bias')}
