@@ -97,6 +97,39 @@ def test_json_holds_the_promised_keys(
     assert 'matrix product peak' in text
 
 
+def test_a_clip_is_measured_whole_and_by_frame(
+    benchmark: ModuleType, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'speed.json'
+    benchmark.main([str(tiny_config), '--frames', '3', '--repeats', '1', '--json', str(out)])
+    result = json.loads(out.read_text())[str(tiny_config)]
+    assert result['frames'] == 3
+    assert result['seconds_per_frame'] == pytest.approx(result['seconds_per_object'] / 3)
+    text = capsys.readouterr().out
+    assert 'per clip of 3 frames:' in text
+    assert 'one frame ' in text
+    assert ' s/clip' in text
+
+
+def test_a_clip_costs_as_much_as_its_frames_and_its_attention(
+    benchmark: ModuleType, tiny_config: Path
+) -> None:
+    block = "block=dict(type='SpatioTemporalBlock', window_frames=2)"
+    tiny_config.write_text(
+        tiny_config.read_text().replace('num_heads=2,', f'num_heads=2, {block},')
+    )
+    flop = {}
+    for frames in (1, 3):
+        args = benchmark.parse_args([str(tiny_config), '--frames', str(frames)])
+        subject = benchmark.Subject(str(tiny_config), args)
+        subject.count()
+        flop[frames] = subject.flop
+    for part in ('backbone', 'refiner', 'tokenizer_encode', 'tokenizer_decode'):
+        assert flop[3][part] == 3 * flop[1][part]
+    # Three frames are two windows of two, the last one filled up.
+    assert flop[3]['transformer_step'] > 3 * flop[1]['transformer_step']
+
+
 def test_model_is_as_before_afterwards(benchmark: ModuleType, tiny_config: Path) -> None:
     args = benchmark.parse_args([str(tiny_config), '--dtype', 'bfloat16'])
     subject = benchmark.Subject(str(tiny_config), args)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from c2fseg.datasets.synthetic import generate_shapes
+from c2fseg.datasets.synthetic import generate_clips, generate_shapes
 from tests.engine.processes import Process
 from tests.tools.loading import load_tool
 
@@ -151,7 +151,11 @@ def run_family(directory: Path, arguments: list[str]) -> None:
     torch.set_num_threads(1)
     directory.mkdir()
     os.chdir(directory)
-    generate_shapes('data/shapes', counts={'train': 3, 'val': 1, 'test': 2}, workers=1)
+    counts = {'train': 2, 'val': 1, 'test': 1}
+    if 'shapes_video' in arguments[0]:
+        generate_clips('data/shapes_video', counts, workers=1, frames=4, progress=False)
+    else:
+        generate_shapes('data/shapes', counts=counts, workers=1)
     tool = load_tool(TOOL)
     tool.main(arguments)
     tool.main(arguments)  # finds both results and runs nothing
@@ -185,3 +189,35 @@ def test_a_family_runs_and_is_not_run_again(tmp_path):
         assert len(list((tmp_path / f'family/runs/{name}').glob('*/*.log'))) == 1
         [scalars] = (tmp_path / f'family/runs/{name}').glob('*/vis_data/scalars.json')
         assert 'mIoU_full' in scalars.read_text()
+
+
+def test_a_family_of_clips_runs(tmp_path):
+    """The metric of clips returns what the table asks for, in a form that JSON can hold."""
+    arguments = [
+        str(REPOSITORY / 'configs/ablations/shapes_video/without_roll.py'),
+        '--max-iters=1',
+        '--work-dir=runs',
+        '--cfg-options',
+        'model.init_cfg=None',
+        'model.transformer.depth=1',
+        'train_dataloader.batch_size=2',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+        'train_dataloader.dataset.pipeline.0.num_frames=3',
+        'test_dataloader.num_workers=0',
+    ]
+    output = Process(run_family, tmp_path / 'family', arguments).wait()
+    *_, head, _, row, _, caption = output.splitlines()
+    cells = dict(zip(head.split(' | '), row.split(' | ')))
+    assert row.startswith('| without_roll | 2 |')
+    result = json.loads((tmp_path / 'family/runs/without_roll.json').read_text())
+    start = 'c2f-video/gt/refined/raw/mIoU'
+    for column, key in (
+        ('tracks full', f'{start}_full'),
+        ('tracks occ', f'{start}_occ'),
+        ('refined full', 'frames/gt/refined/raw/mIoU_full_hidden_5-95'),
+        ('stability', 'frames/gt/refined/raw/stability'),
+    ):
+        assert cells[column] == f'{100 * result[key]:.1f}'
+    assert 'unseen full' in cells
+    assert 'truth: ' in caption

@@ -2,11 +2,13 @@
 
     python tools/analysis_tools/benchmark.py configs/c2f_kins.py
     python tools/analysis_tools/benchmark.py A.py B.py --dtype bfloat16 --json outputs/speed.json
+    python tools/analysis_tools/benchmark.py configs/c2f_shapes_video.py --frames 24
 
 Weights are random and inputs synthetic, of the crop size of the config, so neither a checkpoint nor
-data is needed. Several configs are run in turns, so that a busy machine slows all of them alike;
-medians over the rounds are printed. GFLOP counts a multiplication and an addition as two; matrix
-products, convolutions and attention are counted, element-wise work is not.
+data is needed. With --frames an object is a clip, and all numbers are those of a clip. Several
+configs are run in turns, so that a busy machine slows all of them alike; medians over the rounds
+are printed. GFLOP counts a multiplication and an addition as two; matrix products, convolutions and
+attention are counted, element-wise work is not.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the measurements here')
     parser.add_argument('--threads', type=int, help="CPU threads (default: torch's choice)")
     parser.add_argument('--repeats', type=int, default=3, help='rounds of measurement (default 3)')
-    parser.add_argument('--frames', type=int, default=1, help='frames of an object (default 1)')
+    parser.add_argument('--frames', type=int, default=1, help='frames of a clip (default 1)')
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (default cpu)')
     parser.add_argument('--skip-train', action='store_true', help='measure prediction only')
     parser.add_argument('--cfg-options', nargs='+', action=mmengine.DictAction, metavar='K=V')
@@ -228,6 +230,7 @@ class Subject:
         train = statistics.median(self.train_seconds) / objects if self.train_seconds else None
         return dict(
             seconds_per_object=seconds,
+            seconds_per_frame=seconds / self.args.frames,
             gflop_per_object=gflop,
             parts=parts,
             peak_gflop_per_second=peak,
@@ -290,9 +293,11 @@ def format_table(path: str, result: dict[str, Any]) -> str:
     total, peak = result['seconds_per_object'], result['peak_gflop_per_second']
     head = f'{"part":<22}{"calls":>6}{"seconds":>10}{"share":>8}{"GFLOP":>10}{"of peak":>9}'
     size = 'x'.join(map(str, result['crop_size']))
+    frames = result['frames']
+    unit, sample = ('object', 'sample') if frames == 1 else (f'clip of {frames} frames', 'clip')
     lines = [
         f'{path}: {size} px, {result["parameters"] / 1e6:.1f} M parameters, {result["dtype"]}, '
-        f'batch {result["batch_size"]}, median of {result["repeats"]}; per object:',
+        f'batch {result["batch_size"]}, median of {result["repeats"]}; per {unit}:',
         head,
         '-' * len(head),
     ]
@@ -305,10 +310,12 @@ def format_table(path: str, result: dict[str, Any]) -> str:
             f'{part["gflop"]:>10.2f}{speed / peak:>9.1%}'
         )
     train = result['train_seconds_per_sample']
+    if frames > 1:
+        lines.append(f'one frame             {result["seconds_per_frame"]:.4f} s')
     lines += [
         f'matrix product peak   {peak:.1f} GFLOP/s',
         f'peak memory           {result["peak_memory_mb"]:.0f} MB',
-        'training step         ' + ('not measured' if train is None else f'{train:.3f} s/sample'),
+        'training step         ' + ('not measured' if train is None else f'{train:.3f} s/{sample}'),
     ]
     return '\n'.join(lines)
 
