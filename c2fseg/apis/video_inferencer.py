@@ -101,11 +101,12 @@ class VideoInferencer:
         options = self.options
         source = open_video(video, self.pipeline.exif)
         masks = open_masks(visible_masks, source, options.on_error)
-        self.name = Path(source.name).stem
+        place = Path(source.name)
+        self.name = place.name if place.is_dir() else place.stem
         self.info = masks.info
         count, size = 0, (0, 0)
         with ExitStack() as stack:
-            writer, entries = self._open_outputs(stack, source)
+            writer, entries = self._open_outputs(stack, source, visible_masks)
             stack.enter_context(seeded(self.model, options.seed))
             bar = stack.enter_context(progress_bar(options.progress))
             task = bar.add_task('completing frames', total=source.num_frames)
@@ -118,13 +119,16 @@ class VideoInferencer:
         return self._report(source, masks, count, size)
 
     def _open_outputs(
-        self, stack: ExitStack, source: Video
+        self, stack: ExitStack, source: Video, visible_masks: Any
     ) -> tuple[FrameWriter | None, EntryWriter | None]:
         """Open the files to write before any work is done."""
         options, writer, entries = self.options, None, None
+        inputs = [source.name, *(Path(name).parent for name in (source.frame_names or ())[:1])]
+        inputs += [visible_masks] if isinstance(visible_masks, (str, os.PathLike)) else []
+        taken = {Path(one).expanduser().resolve() for one in inputs}
         for target in (options.out, options.masks_out):
-            if target is not None and Path(target).resolve() == Path(source.name).resolve():
-                raise ValueError(f'{target} is the video itself; write the result elsewhere')
+            if target is not None and Path(target).expanduser().resolve() in taken:
+                raise ValueError(f'{target} is what is read; write the result elsewhere')
         if options.masks_out is not None:
             entries = stack.enter_context(EntryWriter(options.masks_out))
         if options.out is not None:

@@ -363,6 +363,14 @@ def test_bad_arguments(copier, tmp_path):
         with pytest.raises(error, match=words):
             copier.complete_video(frames, ids, **wrong)
     path = write_avi(tmp_path / 'a.avi', frames)
-    with pytest.raises(ValueError, match='is the video itself'):
-        copier.complete_video(path, ids, out=path)
     assert [one.name for one in tmp_path.iterdir()] == ['a.avi']
+    write_frames(tmp_path / 'masks', ids, '{:06d}.png')
+    write_frames(tmp_path / 'frames', frames, '{:06d}.png')
+    for video, out in (
+        (path, path),
+        (path, tmp_path / 'masks'),
+        (tmp_path / 'frames', tmp_path / 'frames'),
+        (f'{tmp_path}/frames/*.png', tmp_path / 'frames'),
+    ):
+        with pytest.raises(ValueError, match='is what is read'):
+            copier.complete_video(video, tmp_path / 'masks', out=out)
