@@ -81,7 +81,8 @@ def draw_predictions(config: Config, directory: str) -> None:
         config: Changed in place.
         directory: Where the pictures go.
     """
-    hook = config.default_hooks.get('visualization') or dict(type='AmodalVisualizationHook')
+    hook = config.default_hooks.get('visualization') or {}
+    hook.setdefault('type', 'AmodalVisualizationHook')  # --cfg-options may have made a part of it
     hook['show_dir'] = directory
     config.default_hooks['visualization'] = hook
 

@@ -372,8 +372,13 @@ class C2FSeg(BaseModel):
             crops = {**crops, 'amodal': crops['amodal'] + crops['coarse']}
         stacked = torch.cat(list(crops.values()))  # (kinds*T,h,w)
         boxes = torch.as_tensor(sample.crop_boxes).repeat(len(crops), 1)  # (kinds*T,4)
-        pasted = paste_masks(stacked, boxes, tuple(sample.ori_shape)) > self.test_cfg.threshold
-        return dict(zip(crops, pasted.chunk(len(crops))))
+        size, threshold = tuple(sample.ori_shape), self.test_cfg.threshold
+        # One by one: the probabilities of a clip at image size are too much to hold.
+        pasted = [
+            paste_masks(crop[None], box[None], size)[0] > threshold
+            for crop, box in zip(stacked, boxes)
+        ]
+        return dict(zip(crops, torch.stack(pasted).chunk(len(crops))))
 
     def _generators(self, data_samples: list[AmodalDataSample]) -> list[torch.Generator] | None:
         seed = self.test_cfg.seed
