@@ -109,6 +109,17 @@ def test_a_killed_run_goes_on(kind, uninterrupted, tmp_path):
     assert not list((tmp_path / 'run').glob('*.part'))
 
 
+def test_what_a_killed_run_left_half_written_is_cleared_away(uninterrupted, tmp_path):
+    run = tmp_path / 'run'
+    Process(train, run, stop_at=9, **QUICK, **EVERY_3).fail()
+    for name in ('iter_12.pth.123.part', 'last_checkpoint.123.part', 'predictions.json.9.part'):
+        (run / name).write_text('half')
+    Process(train, run, resume=True, **QUICK, **EVERY_3).wait()
+    # The last one is not of this training: somebody may be writing it.
+    assert [path.name for path in run.glob('*.part')] == ['predictions.json.9.part']
+    assert_same_training(uninterrupted['point'], run, 16)
+
+
 def test_a_damaged_checkpoint_is_passed_over(uninterrupted, tmp_path):
     Process(train, tmp_path / 'run', stop_at=9, **QUICK, **EVERY_3).fail()
     newest = tmp_path / 'run/iter_9.pth'

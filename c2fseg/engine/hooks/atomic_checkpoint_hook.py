@@ -126,7 +126,7 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
         if is_main_process():
             for name in ('*.pth', LAST_CHECKPOINT):
-                for leftover in Path(self.out_dir).glob(f'{name}.*{TEMPORARY_SUFFIX}'):
+                for leftover in Path(self.out_dir).glob(f'{name}*{TEMPORARY_SUFFIX}'):
                     leftover.unlink()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
