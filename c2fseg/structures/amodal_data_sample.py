@@ -21,8 +21,10 @@ class AmodalDataSample(BaseDataElement):
 
     Meta information: ``sample_id``, ``image_id``, ``annotation_id``, ``category_id``, ``category``,
     ``img_paths`` (T file names), ``ori_shape`` (H, W), ``crop_boxes`` (T, 4) int64 xyxy in pixels
-    with exclusive ends, ``crop_size`` (h, w), ``frame_valid`` (T,) bool, ``occlusion_rate``
-    (1 - visible area / amodal area).
+    with exclusive ends, ``crop_size`` (h, w), ``frame_valid`` (T,) bool (False for frames that only
+    fill up a clip), ``frame_counted`` (T,) bool (frames that count in video scores),
+    ``frame_indices`` (T,) (their numbers in the video), ``occlusion_rate`` (1 - visible area /
+    amodal area).
 
     Raises:
         TypeError: When a field is set to something other than ``PixelData``.
