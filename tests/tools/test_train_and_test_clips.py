@@ -27,7 +27,7 @@ SHORT = (
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',
     'train_dataloader.dataset.pipeline.0.num_frames=4',
-    'val_dataloader.dataset.indices=2',
+    'val_dataloader.dataset.indices=1',
 )
 THREE_OBJECTS = ('test_dataloader.num_workers=0', 'test_dataloader.dataset.indices=3')
 
@@ -141,7 +141,7 @@ def test_how_many_clips_go_together_changes_nothing(predicted):
 def test_training_goes_on_where_it_stood_without_the_first_weights(root, trained):
     directory = workplace(root, 'data')
     shutil.copytree(trained[0] / 'work_dirs', directory / 'work_dirs')
-    options = (*SHORT, 'train_cfg.max_iters=3')
+    options = (*SHORT, 'train_cfg.max_iters=3', 'train_cfg.val_interval=9')
     output = start(directory, 'train', VIDEO_CONFIG, '--resume', options=options).wait()
     assert 'weights/c2f_shapes.pth is not there (model)' in output
     assert 'resumed epoch: 0, iter: 2' in output
