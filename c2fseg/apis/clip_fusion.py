@@ -33,7 +33,7 @@ class Guess:
     score: float
 
 
-def read_guesses(sample: AmodalDataSample, weights: Sequence[float]) -> list[Guess]:
+def read_guesses(sample: AmodalDataSample, weights: Sequence[float] | np.ndarray) -> list[Guess]:
     """Take what is kept of a predicted clip.
 
     Args:
@@ -92,8 +92,8 @@ def fuse(
             names = ('amodal', 'coarse') if kind == 'amodal' and fuse_coarse else (kind,)
             mean = np.zeros(image_size, np.float64)
             for guess, weight in zip(guesses, weights):
-                crop = sum(guess.crops[name].float() for name in names)
-                pasted = paste_masks(crop[None], guess.box[None], image_size)
+                crops = torch.stack([guess.crops[name].float() for name in names])
+                pasted = paste_masks(crops.sum(0, keepdim=True), guess.box[None], image_size)
                 mean += weight * pasted[0].numpy()
             found[kind][differ] = mean[differ] > threshold
     return found, score

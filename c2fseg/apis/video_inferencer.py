@@ -123,7 +123,8 @@ class VideoInferencer:
     ) -> tuple[FrameWriter | None, EntryWriter | None]:
         """Open the files to write before any work is done."""
         options, writer, entries = self.options, None, None
-        inputs = [source.name, *(Path(name).parent for name in (source.frame_names or ())[:1])]
+        inputs: list[str | os.PathLike] = [source.name]
+        inputs += [Path(name).parent for name in (source.frame_names or ())[:1]]
         inputs += [visible_masks] if isinstance(visible_masks, (str, os.PathLike)) else []
         taken = {Path(one).expanduser().resolve() for one in inputs}
         for target in (options.out, options.masks_out):

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ class GifVideo(Video):
     def __init__(self, path: str) -> None:
         try:
             self.image = Image.open(path, formats=['GIF'])
-            count = self.image.n_frames
+            count = int(getattr(self.image, 'n_frames', 1))
             delays = []
             for index in range(min(count, DELAYS_READ)):
                 self.image.seek(index)
@@ -234,7 +234,7 @@ class ArrayVideo(Video):
     """
 
     def __init__(self, frames: Iterable[Any]) -> None:
-        count = len(frames) if hasattr(frames, '__len__') else None
+        count = len(frames) if isinstance(frames, Sized) else None
         super().__init__('video', None, count, exact=count is not None)
         self.frames = frames
 

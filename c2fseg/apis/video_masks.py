@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ class ListedMasks(VideoMasks):
     """
 
     def __init__(self, frames: Iterable[Any]) -> None:
-        super().__init__(len(frames) if hasattr(frames, '__len__') else None)
+        super().__init__(len(frames) if isinstance(frames, Sized) else None)
         self._frames = iter(frames)
         self._taken = 0
 

@@ -171,7 +171,7 @@ class AmodalVisualizer(Visualizer):
             items.append(PanelObject(shown[frame], title=title, **at_frame))
         if len(shown) == 1:
             return self.draw_objects_panel(pictures, items)
-        return draw_clip(pictures, items, _title(sample), self.style)
+        return draw_clip(list(pictures), items, _title(sample), self.style)
 
     def choose_frames(self, sample: AmodalDataSample, num_frames: int | None = None) -> list[int]:
         """Choose the frames of a clip that are drawn: evenly, without those that only fill it up.
