@@ -42,17 +42,26 @@ def one_sentence_errors(*kinds: type[Exception]) -> Iterator[None]:
     """Ends the program with the message alone where the caller can mend the cause.
 
     Args:
-        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError`` and missing files.
+        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError`` and files that are
+            missing or damaged, also where a worker process of a data loader meets them.
 
     Raises:
         SystemExit: One of these came up; the exit status is 2.
     """
-    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, FileNotFoundError)
+    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, OSError)
     try:
         yield
     except expected + kinds as error:
-        print(f'error: {error}', file=sys.stderr, flush=True)
+        print(f'error: {_without_worker_traceback(error)}', file=sys.stderr, flush=True)
         raise SystemExit(2) from None
+
+
+def _without_worker_traceback(error: Exception) -> str:
+    """The message alone: torch writes the traceback of a worker process into it."""
+    text = str(error)
+    if not text.startswith('Caught ') or 'Original Traceback' not in text:
+        return text
+    return text.rstrip().splitlines()[-1].removeprefix(f'{type(error).__name__}: ')
 
 
 def load_config(path: str, options: dict[str, Any] | None, work_dir: str | None) -> Config:

@@ -15,7 +15,12 @@ from mmengine.config import Config
 
 from c2fseg.datasets.synthetic import generate_shapes
 from c2fseg.evaluation import VideoAmodalIoU
-from c2fseg.utils.launch import UserError, check_files, drop_spent_weights
+from c2fseg.utils.launch import (
+    UserError,
+    check_files,
+    drop_spent_weights,
+    one_sentence_errors,
+)
 from tests.engine.processes import Process, run_pair
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -225,3 +230,19 @@ def test_scripts_say_how_they_are_used(script):
     assert result.returncode == 2
     assert 'usage: ' in result.stderr
     subprocess.run(['bash', '-n', str(path)], check=True)
+
+
+def test_a_broken_picture_ends_in_one_sentence_wherever_it_is_met(capsys):
+    from torch.utils.data import DataLoader
+
+    class Broken:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> None:
+            raise OSError('picture 7.png is truncated')
+
+    for workers in (0, 1):
+        with pytest.raises(SystemExit, match='2'), one_sentence_errors():
+            list(DataLoader(Broken(), num_workers=workers))
+        assert capsys.readouterr().err == 'error: picture 7.png is truncated\n'
