@@ -118,7 +118,8 @@ def test_bad_id_maps_name_object_frame_and_file(
     with pytest.raises(error, match=words) as caught:
         LoadAmodalMasks()(record)
     message = str(caught.value)
-    assert 'annotation 4 of list.txt, visible mask of frame 1: ' in message
+    assert message.startswith('annotation 4 of list.txt (video ')
+    assert '), visible mask of frame 1: ' in message
     assert 'full_1.png' in message
 
 

@@ -233,7 +233,6 @@ def test_a_broken_frame_stops_the_test_or_leaves_its_objects_out(root):
     skip = (*options, 'test_dataloader.dataset.image_check=skip')
     stopped = start(folders[0], 'test', config, options=options)
     skipped = start(folders[1], 'test', config, '--out', 'out.json', options=skip)
-    error = stopped.fail().strip().splitlines()[-1]
-    assert f'{broken} cannot be read: truncated PNG' in error
+    assert f'error: {broken} cannot be read: truncated PNG' in stopped.fail()
     assert str(broken) in skipped.wait()
     assert {video for video, _ in by_object(folders[1] / 'out.json')} == {'000000'}
