@@ -233,6 +233,7 @@ def test_a_broken_frame_stops_the_test_or_leaves_its_objects_out(root):
     skip = (*options, 'test_dataloader.dataset.image_check=skip')
     stopped = start(folders[0], 'test', config, options=options)
     skipped = start(folders[1], 'test', config, '--out', 'out.json', options=skip)
-    assert f'error: {broken} cannot be read: truncated PNG' in stopped.fail()
+    said = stopped.fail()
+    assert f'error: image file {broken} cannot be read: truncated PNG' in said
     assert str(broken) in skipped.wait()
     assert {video for video, _ in by_object(folders[1] / 'out.json')} == {'000000'}
