@@ -166,10 +166,30 @@ class AmodalInferencer:
             return {'predictions': [result], 'visualization': drawn}
         sources, alone = list_images(images)
         masks = VisibleMasks(visible_masks, sources, alone)
-        pictures: list[_Picture] = []
-        pending: list[_Job] = []
         paths = None if out_dir is None else PicturePaths(out_dir)
         options = {'return_arrays': return_arrays, 'post_process': post_process}
+        pictures = self._complete_pictures(
+            masks, options, paths, batch_size, seed, progress, on_error
+        )
+        return {
+            'predictions': [picture.entry for picture in pictures],
+            'visualization': [] if paths is None else [picture.drawing for picture in pictures],
+        }
+
+    def _complete_pictures(
+        self,
+        masks: VisibleMasks,
+        options: dict[str, bool],
+        paths: PicturePaths | None,
+        batch_size: int,
+        seed: int,
+        progress: bool,
+        on_error: str,
+    ) -> list[_Picture]:
+        """Read picture after picture, and complete their objects in batches across pictures."""
+        sources = masks.sources
+        pictures: list[_Picture] = []
+        pending: list[_Job] = []
         with seeded(self.model, seed), progress_bar(progress and len(sources) > 1) as bar:
             task = bar.add_task('completing objects', total=len(sources))
             for position, source in enumerate(sources):
@@ -190,10 +210,7 @@ class AmodalInferencer:
                 bar.advance(task)
             if pending:
                 self._run(pending, options, paths)
-        return {
-            'predictions': [picture.entry for picture in pictures],
-            'visualization': [] if paths is None else [picture.drawing for picture in pictures],
-        }
+        return pictures
 
     def complete_video(
         self,

@@ -6,6 +6,7 @@ import glob
 import math
 import os
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
@@ -35,7 +36,7 @@ class BreakOff(Exception):
     """A video cannot be read any further; the message says why."""
 
 
-class Video:
+class Video(ABC):
     """Frames of one size, read in order, once.
 
     A video that cannot be read to its end gives the frames before the damage, and ``broken_off``
@@ -105,8 +106,9 @@ class Video:
         named = names is not None and index < len(names)
         return f'frame {index}' + (f' ({Path(names[index]).name})' if named and names else '')
 
+    @abstractmethod
     def _read(self) -> Iterator[np.ndarray]:
-        raise NotImplementedError
+        """The frames (H, W, 3) uint8 RGB, one after the other."""
 
 
 class FileVideo(Video):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
@@ -24,7 +25,7 @@ MASK_FORMS = (
 )
 
 
-class VideoMasks:
+class VideoMasks(ABC):
     """Visible masks by frame and object. Subclasses implement ``_read``.
 
     Args:
@@ -87,9 +88,9 @@ class VideoMasks:
         """How many frames with masks come after the first ``count``."""
         return max(0, (self.num_frames or 0) - count)
 
+    @abstractmethod
     def _read(self, index: int) -> Any:
         """The id map (H, W) of a frame, or a dict from object id to coded mask."""
-        raise NotImplementedError
 
 
 class ListedMasks(VideoMasks):
