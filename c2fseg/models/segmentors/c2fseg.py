@@ -124,7 +124,8 @@ class C2FSeg(BaseModel):
             RuntimeError: If keys are missing or unexpected.
         """
         if (self.init_cfg or {}).get('type') == 'Pretrained':
-            start_from_model(self, self.init_cfg['checkpoint'])
+            drop_temporal = self.init_cfg.get('drop_temporal', False)
+            start_from_model(self, self.init_cfg['checkpoint'], drop_temporal)
             return
         init_cfg = getattr(self.tokenizer, 'init_cfg', None)
         if init_cfg and init_cfg.get('type') == 'Pretrained':

@@ -32,7 +32,7 @@ def load_tokenizer(tokenizer: BaseModule, path: str, prefix: str) -> None:
     tokenizer.is_init = True
 
 
-def start_from_model(model: nn.Module, path: str) -> None:
+def start_from_model(model: nn.Module, path: str, drop_temporal: bool = False) -> None:
     """Load a whole model: one of images, or one that has attention over frames already.
 
     From a model of images every key is taken, and the parameters of the attention over frames
@@ -41,18 +41,23 @@ def start_from_model(model: nn.Module, path: str) -> None:
     Args:
         model: The model to fill.
         path: Checkpoint of a whole model.
+        drop_temporal: Leave the parameters of the checkpoint's attention over frames out, for a
+            model that has none.
 
     Raises:
         CheckpointError: If the file is missing, damaged or carries code.
         RuntimeError: If other keys are missing, keys are unexpected, or shapes differ.
     """
     state = read_state(path)
-    of_images = not any(TEMPORAL_PART in key for key in state)
-    new = tuple(key for key in model.state_dict() if TEMPORAL_PART in key) if of_images else ()
-    load_strictly(model, state, path, optional=new)
+    given = {key for key in state if TEMPORAL_PART in key}
+    dropped = given if drop_temporal else set()
+    kept = {key: value for key, value in state.items() if key not in dropped}
+    own = tuple(key for key in model.state_dict() if TEMPORAL_PART in key)
+    new = () if given - dropped else own
+    load_strictly(model, kept, path, optional=new)
     MMLogger.get_current_instance().info(
         f'{type(model).__name__}: starts from {path}; new are {len(new)} tensors of the attention '
-        'over frames.'
+        f'over frames, left out {len(dropped)}.'
     )
     for module in model.modules():
         # MMEngine's own initialisation is not to follow.

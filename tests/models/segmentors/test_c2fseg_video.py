@@ -193,6 +193,16 @@ def test_an_image_model_does_not_start_from_a_video_model(tmp_path):
         model.init_weights()
 
 
+def test_attention_over_frames_is_left_out_when_asked(tmp_path):
+    trained = video_model()
+    torch.save(trained.state_dict(), tmp_path / 'video.pth')
+    init = dict(type='Pretrained', checkpoint=str(tmp_path / 'video.pth'), drop_temporal=True)
+    model = tiny_model(init_cfg=init)
+    model.init_weights()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, trained.state_dict()[name])
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r'nowhere\.pth'):
         start(tmp_path / 'nowhere.pth')
