@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os.path as osp
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,22 +19,16 @@ from mmengine.logging import print_log
 from c2fseg.registry import TRANSFORMS
 
 from . import transforms
-from .record_checks import describe_occlusion, find_broken_records
+from .record_checks import describe_occlusion, find_whole_records, refuse_area_arguments
 from .record_masks import MaskAreas, mask_areas, to_rles
 from .sample_draw import SampleDraw
+from .visible_mask_file import open_visible_masks
 
 IMAGE_CHECKS = (None, 'stop', 'skip')
 # An object of which more than this share is hidden counts as occluded.
 OCCLUDED_RATE = 0.05
 # Rasterised outlines of V and A differ by a pixel here and there: that is not worth a word.
 OUTSIDE_NOTE_RATE = 0.01
-# Arguments that say something about areas, with the values that ask for nothing.
-AREA_ARGUMENTS = {
-    'occlusion_range': None,
-    'occluded_repeat': 1,
-    'max_visible_outside': None,
-    'min_visible_area': 1,
-}
 
 
 class BaseAmodalDataset(BaseDataset):
@@ -71,6 +65,11 @@ class BaseAmodalDataset(BaseDataset):
         strict: Raise instead of dropping: empty V, empty A, V outside A by over 1 % of \\|A\\|.
         image_check: Read every image file before the run: 'stop' raises with a list of all broken
             ones, 'skip' drops their objects and names them, None does not look.
+        visible_mask_file: COCO results JSON of a detector, relative to ``data_root``. The model is
+            given its masks for visible masks; records get the key ``input_segmentations``.
+        visible_match_iou, visible_min_score, visible_match_category, unmatched: How its masks are
+            matched with objects: ``match_iou``, ``min_score``, ``match_category``, ``unmatched`` of
+            :class:`c2fseg.datasets.visible_mask_file.VisibleMaskFile`.
         indices: Keep the first n objects, or those at these positions, after all filters.
         serialize_data: Hold the records as bytes that worker processes share.
         test_mode: Validation or test: no object may be listed twice.
@@ -86,6 +85,8 @@ class BaseAmodalDataset(BaseDataset):
     # Whether records have an occlusion rate (said before __init__), and what gives them one.
     knows_areas: bool = True
     areas_hint: str = ''
+    # (H, W) of every image that the annotation file names; ``load_data_list`` fills it.
+    image_sizes: Mapping[Any, tuple[int, int]] = {}
 
     def __init__(
         self,
@@ -100,6 +101,11 @@ class BaseAmodalDataset(BaseDataset):
         invalid_masks: str = 'stop',
         strict: bool = False,
         image_check: str | None = None,
+        visible_mask_file: str | None = None,
+        visible_match_iou: float = 0.5,
+        visible_min_score: float = 0.0,
+        visible_match_category: bool = False,
+        unmatched: str = 'drop',
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
         test_mode: bool = False,
@@ -123,11 +129,13 @@ class BaseAmodalDataset(BaseDataset):
         self.invalid_masks = invalid_masks
         self.strict = strict
         self.image_check = image_check
+        matching = (visible_match_iou, visible_min_score, visible_match_category, unmatched)
+        self.visible_masks = open_visible_masks(visible_mask_file, data_root, matching)
         self._order: np.ndarray | None = None
         self._dropped: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
         if not self.knows_areas:
-            self._refuse_area_arguments()
+            refuse_area_arguments(self, self.areas_hint)
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
@@ -139,14 +147,6 @@ class BaseAmodalDataset(BaseDataset):
             test_mode=test_mode,
             lazy_init=lazy_init,
         )
-
-    def _refuse_area_arguments(self) -> None:
-        asked = [name for name, default in AREA_ARGUMENTS.items() if getattr(self, name) != default]
-        if asked:
-            raise ValueError(
-                f'{type(self).__name__}: {asked} need the areas of masks that lie in files of '
-                f'their own: leave these arguments out, or read all masks first{self.areas_hint}'
-            )
 
     # ---------------------------------------------------------------- records
 
@@ -307,6 +307,8 @@ class BaseAmodalDataset(BaseDataset):
             ValueError: When nothing is left.
         """
         records = self.data_list
+        if self.visible_masks is not None:
+            records = self.visible_masks.apply(records, self.image_sizes, self.note)
         if self.occlusion_range is not None:
             low, high = self.occlusion_range
             records = [r for r in records if low <= r['occlusion_rate'] < high]
@@ -338,17 +340,8 @@ class BaseAmodalDataset(BaseDataset):
         loaders = [t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames)]
         expanded = (self.expand_record(record) for record in records)
         exif = loaders[0].exif if loaders else 'apply'
-        whole, broken, number = find_broken_records(expanded, exif)
-        if not broken:
-            return records
-        listing = '\n'.join(f'  {reason}' for reason in broken.values())
-        message = f'{self.ann_file}: {len(broken)} of {number} images cannot be used:\n{listing}'
-        if self.image_check == 'stop':
-            raise OSError(f"{message}\nMend them, or drop their objects with image_check='skip'.")
-        kept = [record for record, is_whole in zip(records, whole) if is_whole]
-        message += f'\n{len(records) - len(kept)} objects dropped'
-        print_log(message, 'current', logging.WARNING)
-        return kept
+        whole = find_whole_records(expanded, exif, self.ann_file, self.image_check == 'stop')
+        return [record for record, is_whole in zip(records, whole) if is_whole]
 
     def _repeated_order(self) -> np.ndarray:
         """Positions of all records, those of occluded objects ``occluded_repeat`` times."""

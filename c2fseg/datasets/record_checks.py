@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from .image_io import find_broken_images
 
 SEGMENTATION_KEYS = ('visible_segmentations', 'amodal_segmentations', 'evaluable_segmentations')
 # Edges and names of the shares in which an object may be hidden.
 SHARE_EDGES = (0.05, 0.3, 0.6, 0.95)
+# Arguments that say something about areas, with the values that ask for nothing.
+AREA_ARGUMENTS = {
+    'occlusion_range': None,
+    'occluded_repeat': 1,
+    'max_visible_outside': None,
+    'min_visible_area': 1,
+}
 SHARE_NAMES = ('< 5 %', '5-30 %', '30-60 %', '60-95 %', '> 95 %')
 
 
@@ -29,17 +38,40 @@ def record_files(record: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys([*record['img_paths'], *masks]))
 
 
-def find_broken_records(
-    records: Iterable[dict[str, Any]], exif: str
-) -> tuple[np.ndarray, dict[str, str], int]:
+def refuse_area_arguments(dataset: Any, hint: str) -> None:
+    """Refuse arguments that need areas, for a data set whose masks lie in files of their own.
+
+    Args:
+        dataset: With the attributes that ``AREA_ARGUMENTS`` lists.
+        hint: What gives it areas.
+
+    Raises:
+        ValueError: When one of them asks for something.
+    """
+    asked = [name for name, value in AREA_ARGUMENTS.items() if getattr(dataset, name) != value]
+    if asked:
+        raise ValueError(
+            f'{type(dataset).__name__}: {asked} need the areas of masks that lie in files of '
+            f'their own: leave these arguments out, or read all masks first{hint}'
+        )
+
+
+def find_whole_records(
+    records: Iterable[dict[str, Any]], exif: str, ann_file: str, stop: bool
+) -> np.ndarray:
     """Read every picture that records need.
 
     Args:
         records: Records with all their keys.
         exif: As in :func:`c2fseg.datasets.image_io.read_rgb`.
+        ann_file: For messages.
+        stop: Raise when a picture cannot be used; otherwise the log names all such pictures.
 
     Returns:
-        Which records are whole, bool; for each file that cannot be used, why; number of files.
+        Which records are whole, bool.
+
+    Raises:
+        OSError: When ``stop`` and a picture cannot be used; the message lists all of them.
     """
     sizes: dict[str, tuple[int, int]] = {}
     files = []
@@ -48,7 +80,14 @@ def find_broken_records(
         sizes |= dict.fromkeys(files[-1], (record['height'], record['width']))
     broken = find_broken_images(sizes, exif)
     whole = np.array([not any(path in broken for path in paths) for paths in files], bool)
-    return whole, broken, len(sizes)
+    if broken:
+        listing = '\n'.join(f'  {reason}' for reason in broken.values())
+        message = f'{ann_file}: {len(broken)} of {len(sizes)} images cannot be used:\n{listing}'
+        if stop:
+            raise OSError(f"{message}\nMend them, or drop their objects with image_check='skip'.")
+        message += f'\n{np.count_nonzero(~whole)} objects dropped'
+        print_log(message, 'current', logging.WARNING)
+    return whole
 
 
 def describe_occlusion(rates: Sequence[float]) -> str:

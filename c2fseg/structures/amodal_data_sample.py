@@ -16,6 +16,8 @@ class AmodalDataSample(BaseDataElement):
             tokenizer training ``target`` instead.
         gt_masks (PixelData): ``visible``, ``amodal`` and ``evaluable`` (the pixels that count),
             bool (T, H, W). Packed for validation and test only.
+        input_masks (PixelData): ``visible``, bool (T, H, W): what the model was given, where it is
+            not the true visible mask. Packed for validation and test only.
         pred_crop_masks (PixelData): ``coarse``, ``visible``, ``amodal`` probabilities, (T, h, w).
         pred_masks (PixelData): ``coarse``, ``visible`` and ``amodal``, bool (T, H, W).
 
@@ -63,6 +65,19 @@ class AmodalDataSample(BaseDataElement):
     @gt_masks.deleter
     def gt_masks(self) -> None:
         del self._gt_masks
+
+    @property
+    def input_masks(self) -> PixelData:
+        """The visible mask that the model was given in place of the true one, (T, H, W)."""
+        return self._input_masks
+
+    @input_masks.setter
+    def input_masks(self, value: PixelData) -> None:
+        self._set('input_masks', value)
+
+    @input_masks.deleter
+    def input_masks(self) -> None:
+        del self._input_masks
 
     @property
     def pred_crop_masks(self) -> PixelData:

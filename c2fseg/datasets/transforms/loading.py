@@ -16,7 +16,9 @@ MASK_KINDS = {
     'visible': 'gt_visible_mask',
     'amodal': 'gt_amodal_mask',
     'evaluable': 'evaluable_mask',
+    'input': 'visible_mask',
 }
+OPTIONAL_KINDS = ('evaluable', 'input')
 
 
 def origin(results: dict) -> str:
@@ -91,7 +93,8 @@ class LoadAmodalMasks(BaseTransform):
     Required Keys: ``visible_segmentations``, ``amodal_segmentations`` (T each), ``height``,
     ``width``.
 
-    Optional Keys: ``evaluable_segmentations`` (T); ``occlusion_rate``; ``frame_valid`` (T,).
+    Optional Keys: ``evaluable_segmentations`` (T); ``input_segmentations`` (T), visible masks for
+    the model that are not the true ones; ``occlusion_rate``; ``frame_valid`` (T,).
 
     Modified Keys: ``occlusion_rate``, where it is nan: 1 - |V| / |A| over the valid frames.
 
@@ -116,12 +119,13 @@ class LoadAmodalMasks(BaseTransform):
         """
         id_maps: dict[str, np.ndarray] = {}
         for kind, target in MASK_KINDS.items():
-            if kind == 'evaluable' and 'evaluable_segmentations' not in results:
+            if kind in OPTIONAL_KINDS and f'{kind}_segmentations' not in results:
                 continue
             results[target] = self._decode_all(kind, results, id_maps)
             if kind != 'evaluable' and not results[target].any():
                 raise ValueError(f'{origin(results)}: its {kind} mask is empty')
-        results['visible_mask'] = results['gt_visible_mask'].copy()
+        if 'input_segmentations' not in results:
+            results['visible_mask'] = results['gt_visible_mask'].copy()
         if np.isnan(results.get('occlusion_rate', 0.0)):
             valid = np.asarray(results.get('frame_valid', True), bool)
             visible, amodal = (

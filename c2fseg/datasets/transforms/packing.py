@@ -52,7 +52,8 @@ class PackAmodalInputs(BaseTransform):
 
     Optional Keys: ``gt_crop_visible_mask``, ``gt_crop_amodal_mask`` (T, h, w), without which there
     is no ``gt_crop_masks``; ``evaluable_mask`` (T, H, W), the pixels that count, all by default;
-    ``visible_mask`` (T, H, W) for ``pack_full_visible``.
+    ``visible_mask`` (T, H, W) for ``pack_full_visible``, and for ``pack_full_masks`` where it is
+    not the true one; ``input_segmentations``, whose presence says so.
 
     Added Keys: ``inputs`` = ``img`` uint8 (T, 3, h, w) and ``visible_mask`` float32 (T, 1, h, w);
     ``data_samples`` (:class:`AmodalDataSample`). Nothing else is returned.
@@ -60,7 +61,8 @@ class PackAmodalInputs(BaseTransform):
     Args:
         meta_keys: What goes into the sample's meta information.
         pack_full_masks: Also pack ``gt_masks`` at image size, from ``gt_visible_mask`` and
-            ``gt_amodal_mask``, for validation and test.
+            ``gt_amodal_mask``, for validation and test, and ``input_masks`` from ``visible_mask``
+            where it is a predicted one.
         pack_full_visible: Also pack ``visible_mask`` as the input ``full_visible_mask`` float32
             (T, 1, H, W), for predictors that work at image size.
 
@@ -106,6 +108,9 @@ class PackAmodalInputs(BaseTransform):
                 if given is None
                 else torch.from_numpy(np.asarray(given) != 0),
             )
+            if 'input_segmentations' in results:
+                given_visible = torch.from_numpy(results['visible_mask'] != 0)
+                sample.input_masks = PixelData(visible=given_visible)
         image = np.ascontiguousarray(results['crop_img'].transpose(0, 3, 1, 2))  # (T, 3, h, w)
         visible_mask = _crop_tensor(results['crop_visible_mask'])[:, None]  # (T, 1, h, w)
         inputs = {'img': torch.from_numpy(image), 'visible_mask': visible_mask}
