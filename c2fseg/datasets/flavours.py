@@ -181,17 +181,19 @@ def _from_keys(first: dict[str, Any], file: str | os.PathLike) -> Flavour:
     return next(hinted, PLAIN_COCO)
 
 
-def describe_look(entry: Mapping[str, Any]) -> str:
+def describe_look(entry: Mapping[str, Any], read_as: Flavour | None = None) -> str:
     """Say what an annotation or a file looks like, for messages about keys that are missing.
 
     Args:
         entry: An annotation, or the file.
+        read_as: The flavour that the message is about, which it cannot be.
 
     Returns:
         'KINS 2020, which KINSDataset reads', or an empty string when nothing gives it away.
     """
     for flavour in (*MARKED[2:], *MARKED[:2]):
-        if any(key in entry for key in (*flavour.markers, *flavour.hints)):
+        keys = (*flavour.markers, *flavour.hints)
+        if flavour is not read_as and any(key in entry for key in keys):
             return f'{flavour.name}, which {flavour.dataset} reads'
     if 'segmentation' in entry:
         return 'plain COCO or KINS v1 without visible masks'

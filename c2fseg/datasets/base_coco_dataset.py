@@ -1,0 +1,231 @@
+"""What the data sets in COCO layout share: one JSON file of images, categories and annotations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.logging import print_log
+
+from c2fseg.structures import decode_mask
+
+from .base_amodal_dataset import BaseAmodalDataset
+from .coco_file import (
+    ANNOTATION_IDS,
+    CATEGORY_KEYS,
+    IMAGE_KEYS,
+    check_boxes,
+    check_ids,
+    check_lists,
+    index_by_id,
+    require,
+)
+from .flavours import (
+    PLAIN_COCO,
+    UNLABELLED,
+    Flavour,
+    describe_look,
+    detect_flavour,
+    id_of,
+    read_json,
+)
+
+
+class BaseCocoDataset(BaseAmodalDataset):
+    """Objects of one JSON file in COCO layout, image by image.
+
+    A subclass says in ``FLAVOURS`` which kinds of files it reads. Boxes are checked and not used:
+    they are recomputed from the masks. Objects with ``iscrowd = 1`` are dropped and counted. An
+    object without a visible mask of its own is not occluded: V = A; one with an ``invisible_mask``
+    alone is A without it.
+
+    For the arguments see :class:`BaseAmodalDataset`.
+    """
+
+    FLAVOURS: tuple[Flavour, ...] = ()
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file.
+
+        Returns:
+            One record per object that the rules keep, in the order of the file.
+
+        Raises:
+            KeyError, TypeError, ValueError: When the file is wrong; the message names file,
+                annotation and value.
+        """
+        content = self.read_content()
+        images = index_by_id(content['images'], 'image', IMAGE_KEYS, self.ann_file)
+        categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, self.ann_file)
+        flavour = self.find_flavour(content)
+        self._metainfo['classes'] = tuple(c['name'] for c in categories.values())
+        self._metainfo['category_ids'] = tuple(categories)
+        self._metainfo['flavour'] = flavour.name
+        self._metainfo['ann_file'] = self.ann_file  # so that a table of results can name its split
+        seen: set[Any] = set()
+        records = []
+        for annotation in content['annotations']:
+            self.check_keys(annotation, flavour)
+            check_ids(annotation, images, categories, seen, self.ann_file)
+            check_boxes(annotation, flavour, self.ann_file)
+            if annotation.get('iscrowd', 0):
+                self.note('iscrowd, dropped', f'annotation {annotation["id"]}')
+                continue
+            image = images[annotation['image_id']]
+            category = categories[annotation['category_id']]['name']
+            record = self.read_object(annotation, flavour, image, category)
+            if record is not None:
+                records.append(record)
+        return records
+
+    def read_content(self) -> dict[str, Any]:
+        """Read the file and check that its lists are there.
+
+        Returns:
+            The content: ``images``, ``annotations`` and ``categories`` are lists.
+
+        Raises:
+            KeyError, TypeError, ValueError: When it is no JSON, or a list is missing.
+        """
+        content = read_json(self.ann_file)
+        check_lists(content, self.ann_file)
+        return content
+
+    def find_flavour(self, content: Mapping[str, Any]) -> Flavour:
+        """Tell the flavour from the keys of all annotations.
+
+        Args:
+            content: The content of the file.
+
+        Returns:
+            One of ``FLAVOURS``.
+
+        Raises:
+            KeyError: When it is none of them; the message says which class reads the file.
+            ValueError: When flavours are mixed, or there is no annotation.
+        """
+        flavour = detect_flavour(content, self.ann_file)
+        if flavour in self.FLAVOURS:
+            if flavour is PLAIN_COCO:
+                print_log(
+                    f'{self.ann_file}: no annotation has a visible_mask, so that every object '
+                    f'counts as unoccluded',
+                    'current',
+                    logging.WARNING,
+                )
+            return flavour
+        if flavour is UNLABELLED:
+            raise ValueError(
+                f'{self.ann_file} has no annotations: no object is left to train on or to score'
+            )
+        keys = (*flavour.markers, *flavour.hints)
+        entry = next(one for one in content['annotations'] if any(key in one for key in keys))
+        missing = 'visible_mask' if 'segmentation' in entry else 'segmentation'
+        raise KeyError(
+            f'annotation {id_of(entry)} of {self.ann_file}: key {missing!r} is missing, found '
+            f'{sorted(entry)}; it looks like {flavour.name}, which {flavour.dataset} reads'
+        )
+
+    def check_keys(self, annotation: Mapping[str, Any], flavour: Flavour) -> None:
+        """Check that an annotation has the keys that it needs.
+
+        Args:
+            annotation: The annotation.
+            flavour: How the file is read.
+
+        Raises:
+            KeyError: When one is missing; names what is there and what it looks like.
+        """
+        keys = self.required_keys(flavour)
+        look = f'; read as {flavour.name}'
+        if any(key not in annotation for key in keys if key not in ANNOTATION_IDS):
+            other = describe_look(annotation, read_as=flavour)
+            look += f', it looks like {other}' if other else ''
+        require(annotation, f'annotation {id_of(annotation)}', keys, self.ann_file, look)
+
+    def required_keys(self, flavour: Flavour) -> tuple[str, ...]:
+        """Give the keys that every annotation needs.
+
+        Args:
+            flavour: How the file is read.
+
+        Returns:
+            The keys, in the order in which they are looked for.
+        """
+        return (*ANNOTATION_IDS, flavour.amodal)
+
+    def where_of(self, annotation: Mapping[str, Any]) -> str:
+        """Say what messages call an annotation.
+
+        Args:
+            annotation: The annotation.
+
+        Returns:
+            'annotation 3 of file.json'.
+        """
+        return f'annotation {annotation["id"]} of {self.ann_file}'
+
+    def read_object(
+        self,
+        annotation: Mapping[str, Any],
+        flavour: Flavour,
+        image: Mapping[str, Any],
+        category: str,
+    ) -> dict[str, Any] | None:
+        """Build the record of one object.
+
+        Args:
+            annotation: The annotation, its keys and ids checked.
+            flavour: How the file is read.
+            image: Entry of its picture.
+            category: Name of its class.
+
+        Returns:
+            The record, or None when a rule drops the object.
+
+        Raises:
+            TypeError, ValueError: When a mask is wrong; names file and annotation.
+        """
+        return self.make_record(
+            file_names=[image['file_name']],
+            height=image['height'],
+            width=image['width'],
+            visible=[self.visible_of(annotation, flavour, image)],
+            amodal=[annotation[flavour.amodal]],
+            image_id=annotation['image_id'],
+            annotation_id=annotation['id'],
+            category_id=annotation['category_id'],
+            category=category,
+            where=self.where_of(annotation),
+        )
+
+    def visible_of(
+        self, annotation: Mapping[str, Any], flavour: Flavour, image: Mapping[str, Any]
+    ) -> Any:
+        """Give the coded visible mask of an annotation.
+
+        Args:
+            annotation: The annotation.
+            flavour: How the file is read.
+            image: Entry of its picture.
+
+        Returns:
+            A mask as :func:`c2fseg.structures.to_rle` reads it.
+
+        Raises:
+            ValueError: With ``strict``, when a hidden part has no visible mask beside it.
+        """
+        if flavour.visible in annotation:
+            return annotation[flavour.visible]
+        amodal = annotation[flavour.amodal]
+        if 'invisible_mask' not in annotation:
+            return amodal
+        where = self.where_of(annotation)
+        self._odd('invisible_mask without visible_mask', 'V is A without it', where)
+        size = image['height'], image['width']
+        try:
+            hidden = decode_mask(annotation['invisible_mask'], *size)
+            return decode_mask(amodal, *size) & (1 - hidden)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f'{where}: {error}') from error
