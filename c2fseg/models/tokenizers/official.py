@@ -20,7 +20,9 @@ TOKENIZER_RENAMES: Sequence[tuple[str, str]] = (
     (r'\.nin_shortcut\.', '.shortcut.'),
     (r'^quantize\.embedding\.weight$', 'quantizer.codebook'),
 )
+CODEBOOK = 'quantize.embedding.weight'
 DISCRIMINATOR_PREFIX = 'discriminator.main.'
+PERCEPTUAL_PREFIX = 'perceptual_loss.'
 
 
 def convert_tokenizer_state(g_model: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -36,19 +38,21 @@ def convert_tokenizer_state(g_model: Mapping[str, Tensor]) -> dict[str, Tensor]:
         A state dict that loads strictly.
 
     Raises:
-        KeyError: If the section holds no codebook, so is not a tokenizer.
+        KeyError: If the section holds no codebook or no decoder, so is not a tokenizer.
     """
-    if 'quantize.embedding.weight' not in g_model:
+    if CODEBOOK not in g_model:
         raise KeyError(
-            "section g_model lacks 'quantize.embedding.weight': expected a published tokenizer "
+            f"section g_model lacks '{CODEBOOK}': expected a published tokenizer "
             f'checkpoint (vqgan_*.pth), got entries such as {sorted(g_model)[:3]}'
         )
-    num_levels = 1 + max(int(n) for key in g_model for n in re.findall(r'^decoder\.up\.(\d+)', key))
+    levels = [int(n) for key in g_model for n in re.findall(r'^decoder\.up\.(\d+)', key)]
+    if not levels:
+        raise KeyError("section g_model lacks 'decoder.up.*': the tokenizer has no decoder")
     state = {}
     for key, tensor in g_model.items():
         name = re.sub(
             r'^decoder\.up\.(\d+)',
-            lambda match: f'decoder.levels.{num_levels - 1 - int(match[1])}',
+            lambda match: f'decoder.levels.{max(levels) - int(match[1])}',
             key,
         )
         for pattern, replacement in TOKENIZER_RENAMES:
@@ -70,8 +74,11 @@ def convert_discriminator_state(d_model: Mapping[str, Tensor]) -> dict[str, Tens
         A state dict that loads strictly.
 
     Raises:
-        KeyError: If the section holds no discriminator.
+        KeyError: If the section holds no discriminator, or an entry has an unknown name.
     """
+    unknown = [
+        key for key in d_model if not key.startswith((DISCRIMINATOR_PREFIX, PERCEPTUAL_PREFIX))
+    ]
     state = {
         'layers.' + key.removeprefix(DISCRIMINATOR_PREFIX): tensor
         for key, tensor in d_model.items()
@@ -82,5 +89,11 @@ def convert_discriminator_state(d_model: Mapping[str, Tensor]) -> dict[str, Tens
             f"section d_model has no entry that starts with '{DISCRIMINATOR_PREFIX}': expected a "
             f'published tokenizer checkpoint (vqgan_*.pth), got entries such as '
             f'{sorted(d_model)[:3]}'
+        )
+    if unknown:
+        raise KeyError(
+            f'section d_model has {len(unknown)} entries of unknown names, such as '
+            f'{sorted(unknown)[:3]}: expected those of the discriminator and of the perceptual '
+            f'network ({PERCEPTUAL_PREFIX}*)'
         )
     return state
