@@ -277,6 +277,10 @@ class BaseAmodalDataset(BaseDataset):
 
     # ---------------------------------------------------------------- reading
 
+    def annotation_files(self) -> list[str]:
+        """List the files that have to be there."""
+        return [self.ann_file]
+
     def full_init(self) -> None:
         """Read, filter and store all records, once.
 
@@ -286,11 +290,12 @@ class BaseAmodalDataset(BaseDataset):
         """
         if self._fully_initialized:
             return
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(
-                f'{type(self).__name__}: annotation file not found: {self.ann_file} '
-                f'(data_root={self.data_root!r})'
-            )
+        for name in self.annotation_files():
+            if not osp.isfile(name):
+                raise FileNotFoundError(
+                    f'{type(self).__name__}: annotation file not found: {name} '
+                    f'(data_root={self.data_root!r})'
+                )
         self._dropped.clear()
         super().full_init()
         if self.occluded_repeat > 1:
