@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from c2fseg.datasets.image_io import read_rgb
 
@@ -34,7 +35,7 @@ def test_colours_come_as_rgb(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize('mode', ['L', 'LA', 'RGBA', 'P', '1', 'I;16'])
 def test_other_modes_get_three_channels(tmp_path: Path, mode: str) -> None:
     if mode == 'I;16':
-        image = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 256)
+        image = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
     else:
         image = Image.fromarray(PIXELS).convert(mode)
     image.save(tmp_path / 'grey.png')
@@ -46,6 +47,121 @@ def test_other_modes_get_three_channels(tmp_path: Path, mode: str) -> None:
         assert np.array_equal(found, np.repeat(grey[..., None], 3, 2))
     if mode == 'RGBA':
         assert np.array_equal(found, PIXELS)
+
+
+# Smooth, so that no lossy format changes it by more than a little.
+SMOOTH = np.stack(np.meshgrid(np.arange(60) * 4, np.arange(40) * 6), -1).astype(np.uint8)
+SMOOTH = np.concatenate([SMOOTH, SMOOTH[..., :1] // 2 + 40], -1)
+
+
+def by_pillow(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'mode'),
+    [
+        ('grey.jpg', 'L'),
+        ('colour.jpg', 'RGB'),
+        ('print.jpg', 'CMYK'),  # with Adobe's marker, its values inverted
+        ('print.tif', 'CMYK'),  # not inverted
+        ('palette.png', 'P'),
+        ('palette.gif', 'P'),
+        ('bits.png', '1'),
+        ('alpha.png', 'LA'),
+        ('lab.tif', 'LAB'),
+        ('new.webp', 'RGB'),
+    ],
+)
+def test_every_kind_agrees_with_pillow(tmp_path: Path, name: str, mode: str) -> None:
+    path = str(tmp_path / name)
+    Image.fromarray(SMOOTH).convert(mode).save(path)
+    found = read_rgb(path)
+    assert found.shape == (40, 60, 3)
+    assert found.dtype == np.uint8
+    assert found.flags.c_contiguous
+    assert np.abs(found.astype(int) - by_pillow(path)).max() <= 1
+
+
+def test_cmyk_without_adobes_marker(tmp_path: Path) -> None:
+    path = tmp_path / 'print.jpg'
+    Image.fromarray(SMOOTH).convert('CMYK').save(path, quality=95)
+    content = path.read_bytes()
+    marker = content.index(b'\xff\xee')
+    path.write_bytes(content[:marker] + content[marker + 16 :])
+    assert b'Adobe' not in path.read_bytes()
+    found = read_rgb(str(path)).astype(int)
+    assert np.abs(found - by_pillow(str(path))).max() <= 1
+    assert np.abs(found - SMOOTH).mean() < 8  # and these are the colours that went in
+
+
+def test_alpha_is_dropped_and_leaves_the_colours(tmp_path: Path) -> None:
+    alpha = np.random.default_rng(1).integers(0, 255, (30, 44, 1), dtype=np.uint8)
+    Image.fromarray(np.concatenate([PIXELS, alpha], -1)).save(tmp_path / 'clear.png')
+    assert np.array_equal(read_rgb(str(tmp_path / 'clear.png')), PIXELS)
+
+
+@pytest.mark.parametrize(
+    ('name', 'channels'),
+    [
+        ('deep.png', 1),
+        ('deep.png', 3),
+        ('deep.png', 4),
+        ('deep.tif', 1),
+        ('deep.tif', 3),
+        ('deep.tif', 4),
+        ('deep.pgm', 1),
+        ('deep.ppm', 3),
+    ],
+)
+def test_16_bits_are_scaled_and_rounded(tmp_path: Path, name: str, channels: int) -> None:
+    values = np.random.default_rng(2).integers(0, 65536, (20, 30, channels), dtype=np.uint16)
+    values[0, :5] = [[0], [128], [129], [255], [65535]]
+    order = [2, 1, 0, 3][:channels] if channels > 1 else [0]
+    cv2.imwrite(str(tmp_path / name), values[..., order])
+    expected = np.broadcast_to(values[..., :3] / 257, (20, 30, 3))
+    found = read_rgb(str(tmp_path / name))
+    assert found.dtype == np.uint8
+    assert np.abs(found - expected).max() <= 0.5  # rounded: nothing is nearer
+    assert found[0, :5, 0].tolist() == [0, 0, 1, 1, 255]
+
+
+@pytest.mark.parametrize('kind', [np.float32, np.int32])
+def test_32_bits_are_refused(tmp_path: Path, kind: type) -> None:
+    Image.fromarray(PIXELS[..., 0].astype(kind)).save(tmp_path / 'depth.tif')
+    with pytest.raises(OSError, match=r'depth\.tif cannot be read: its values have 32 bits'):
+        read_rgb(str(tmp_path / 'depth.tif'))
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'webp', 'tif'])
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_all_orientations_agree_with_pillow(tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = str(tmp_path / f'turned.{suffix}')
+    Image.fromarray(SMOOTH).save(path, exif=exif)
+    expected = by_pillow(path)
+    assert expected.shape == ((60, 40, 3) if orientation > 4 else (40, 60, 3))
+    assert np.array_equal(read_rgb(path), expected)
+    if suffix != 'tif':  # there the orientation belongs to the format
+        stored = np.asarray(Image.open(path).convert('RGB'))
+        assert np.array_equal(read_rgb(path, 'ignore'), stored)
+
+
+def test_16_bits_are_turned_too(tmp_path: Path) -> None:
+    values = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) * 100
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(values).save(tmp_path / 'deep.png', exif=exif)
+    found = read_rgb(str(tmp_path / 'deep.png'))
+    assert np.array_equal(found[..., 1], np.rint(np.rot90(values, -1) / 257))
+
+
+def test_broken_exif_turns_nothing(tmp_path: Path) -> None:
+    exif = b'Exif\0\0MM\0*\0\0'
+    path = write(tmp_path, encoded('JPEG', exif=exif), 'odd.jpg')
+    assert read_rgb(path).shape == (30, 44, 3)
 
 
 def test_exif_orientation(tmp_path: Path) -> None:

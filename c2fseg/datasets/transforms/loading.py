@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from c2fseg.registry import TRANSFORMS
 from c2fseg.structures import decode_mask
 
-from ..image_io import EXIF_FLAGS, check_size, read_id_map, read_rgb
+from ..image_io import EXIF_RULES, check_size, read_id_map, read_rgb
 
 MASK_KINDS = {
     'visible': 'gt_visible_mask',
@@ -55,8 +55,8 @@ class LoadFrames(BaseTransform):
     """
 
     def __init__(self, exif: str = 'apply') -> None:
-        if exif not in EXIF_FLAGS:
-            raise ValueError(f'exif is one of {sorted(EXIF_FLAGS)}, got {exif!r}')
+        if exif not in EXIF_RULES:
+            raise ValueError(f'exif is one of {EXIF_RULES}, got {exif!r}')
         self.exif = exif
 
     def transform(self, results: dict) -> dict:
