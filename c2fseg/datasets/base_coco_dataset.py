@@ -58,6 +58,7 @@ class BaseCocoDataset(BaseAmodalDataset):
         content = self.read_content()
         images = index_by_id(content['images'], 'image', IMAGE_KEYS, self.ann_file)
         categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, self.ann_file)
+        self.image_sizes = {key: (one['height'], one['width']) for key, one in images.items()}
         flavour = self.find_flavour(content)
         self._metainfo['classes'] = tuple(c['name'] for c in categories.values())
         self._metainfo['category_ids'] = tuple(categories)

@@ -99,7 +99,7 @@ class VisibleMaskFile:
             KeyError, TypeError, ValueError: The file is wrong (it names an entry), holds nothing
                 that can be used, or an object has no match and ``unmatched='stop'``.
         """
-        found = self._read(image_sizes)
+        found = self.read(image_sizes)
         places = defaultdict(list)
         for place, record in enumerate(records):
             if len(record.get('visible_segmentations', ())) != 1:
@@ -181,8 +181,19 @@ class VisibleMaskFile:
 
     # ---------------------------------------------------------------- reading
 
-    def _read(self, image_sizes: Mapping[Any, tuple[int, int]]) -> dict[Any, list[Detection]]:
-        """Read, check and sort all detections by image."""
+    def read(self, image_sizes: Mapping[Any, tuple[int, int]]) -> dict[Any, list[Detection]]:
+        """Read, check and sort all detections by image.
+
+        Args:
+            image_sizes: (H, W) of every image that there is.
+
+        Returns:
+            Detections by image, in the order of the file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            KeyError, TypeError, ValueError: It is wrong (names an entry), or holds no mask.
+        """
         entries = self._read_json()
         unknown = [
             (number, entry.get('image_id'))
