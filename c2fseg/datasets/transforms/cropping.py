@@ -19,14 +19,17 @@ MASK_KEYS = {
     'gt_visible_mask': 'gt_crop_visible_mask',
     'gt_amodal_mask': 'gt_crop_amodal_mask',
 }
+# What the window is laid around: the mask that the model is given, or the one it is to find.
+BOX_SOURCES = {'visible': 'visible_mask', 'amodal': 'gt_amodal_mask'}
 
 
 @TRANSFORMS.register_module()
 class CropObject(BaseTransform):
     """Cut the window around the visible mask out of image and masks, and resize it.
 
-    Where the window lies is read from ``visible_mask`` alone. A frame of a clip without a visible
-    pixel takes a window between those of its neighbours; see :func:`track_windows`.
+    Where the window lies is read from ``visible_mask`` alone, unless ``box_from`` says otherwise. A
+    frame of a clip without such a pixel takes a window between those of its neighbours; see
+    :func:`track_windows`.
 
     Required Keys: ``visible_mask`` (T, H, W).
 
@@ -52,9 +55,13 @@ class CropObject(BaseTransform):
             apart, each around its own box; they may leave the image. 'corner': each frame's own
             window, cut to the image, is scaled as the largest height and width ask for and lies in
             the upper left of its crop; the rest is zero. ``crop_boxes`` holds the whole crop then.
+        box_from: 'visible'; 'amodal' lays the window around ``gt_amodal_mask``, which **leaks the
+            truth**: the place and size of the crop tell how far the object reaches. Only to repeat
+            published numbers that were reached in this way.
 
     Raises:
-        ValueError: When no frame has a visible pixel, or an argument is wrong.
+        KeyError: When the mask that ``box_from`` names is not there.
+        ValueError: When no frame of it has a pixel, or an argument is wrong.
 
     Source: C2F-Seg, ICCV 2023, implementation details, and reference implementation ('corner').
     """
@@ -68,7 +75,10 @@ class CropObject(BaseTransform):
         image_interpolation: str = 'bilinear',
         mask_interpolation: str = 'nearest',
         track_scale: str | None = None,
+        box_from: str = 'visible',
     ) -> None:
+        if box_from not in BOX_SOURCES:
+            raise ValueError(f'box_from is one of {sorted(BOX_SOURCES)}, got {box_from!r}')
         for name in (image_interpolation, mask_interpolation):
             if name not in INTERPOLATIONS:
                 raise ValueError(f'interpolation is one of {INTERPOLATIONS}, got {name!r}')
@@ -85,6 +95,7 @@ class CropObject(BaseTransform):
         self.image_interpolation = image_interpolation
         self.mask_interpolation = mask_interpolation
         self.track_scale = track_scale
+        self.box_from = box_from
 
     def transform(self, results: dict) -> dict:
         """Cut and resize.
@@ -111,10 +122,17 @@ class CropObject(BaseTransform):
 
     def _windows(self, results: dict) -> tuple[np.ndarray, np.ndarray]:
         """Give what is cut out of each frame, and the window whose upper left part it fills."""
-        masks = results['visible_mask']
+        key = BOX_SOURCES[self.box_from]
+        if key not in results:
+            raise KeyError(
+                f'{origin(results)}: no {key} for CropObject(box_from={self.box_from!r})'
+            )
+        masks = results[key]
         boxes = masks_to_boxes(masks)
         if not boxes.any():
-            raise ValueError(f'{origin(results)}: its visible mask is empty, nothing to crop')
+            raise ValueError(
+                f'{origin(results)}: its {self.box_from} mask is empty, nothing to crop'
+            )
         low, high = self.enlarge
         factor = low if low == high else np.random.uniform(low, high)
         size = masks.shape[1:]
