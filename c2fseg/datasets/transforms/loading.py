@@ -6,19 +6,23 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from PIL import Image
 
 from c2fseg.registry import TRANSFORMS
 from c2fseg.structures import decode_mask
 
 from ..image_io import EXIF_RULES, check_size, read_id_map, read_rgb
+from ..picture_cache import PictureCache
 
+CHANNEL_ORDERS = ('rgb', 'bgr', 'record')
+SIZE_RULES = ('stop', 'resize')
 MASK_KINDS = {
     'visible': 'gt_visible_mask',
     'amodal': 'gt_amodal_mask',
     'evaluable': 'evaluable_mask',
     'input': 'visible_mask',
 }
-OPTIONAL_KINDS = ('evaluable', 'input')
+OPTIONAL_KINDS = ('amodal', 'evaluable', 'input')
 
 
 def origin(results: dict) -> str:
@@ -38,7 +42,12 @@ def origin(results: dict) -> str:
 class LoadFrames(BaseTransform):
     """Read the object's T pictures as RGB.
 
-    Required Keys: ``img_paths``, ``height``, ``width``.
+    A process keeps the pictures that it read last, so the objects of a picture that come one after
+    another cost one reading. ``img`` of a single picture is therefore not writable; a transform
+    that draws on it has to copy it.
+
+    Required Keys: ``img_paths``, ``height``, ``width``; ``channel_order`` for
+    ``channel_order='record'``.
 
     Modified Keys: none.
 
@@ -47,17 +56,38 @@ class LoadFrames(BaseTransform):
     Args:
         exif: 'apply' turns a photograph as its EXIF orientation says, 'ignore' leaves it as it is
             stored.
+        cache_size: Most pictures that a process keeps.
+        channel_order: 'rgb'; 'bgr', as the published models saw objects with given masks in
+            training; or 'record', which of the two each record says.
+        size_mismatch: A picture of another size than its annotations say: 'stop' raises, 'resize'
+            resizes it (Lanczos), as the published test set of KINS is read.
 
     Raises:
         FileNotFoundError: When a file is missing.
+        KeyError: When a record does not say its ``channel_order``.
         OSError: When it is no picture, truncated or damaged.
-        ValueError: When its size is not the annotation file's.
+        ValueError: When its size is not the annotation file's, or an argument is unknown.
+
+    Source: C2F-Seg, ICCV 2023, reference implementation ('bgr', 'resize').
     """
 
-    def __init__(self, exif: str = 'apply') -> None:
+    def __init__(
+        self,
+        exif: str = 'apply',
+        cache_size: int = 4,
+        channel_order: str = 'rgb',
+        size_mismatch: str = 'stop',
+    ) -> None:
         if exif not in EXIF_RULES:
             raise ValueError(f'exif is one of {EXIF_RULES}, got {exif!r}')
+        if channel_order not in CHANNEL_ORDERS:
+            raise ValueError(f'channel_order is one of {CHANNEL_ORDERS}, got {channel_order!r}')
+        if size_mismatch not in SIZE_RULES:
+            raise ValueError(f'size_mismatch is one of {SIZE_RULES}, got {size_mismatch!r}')
         self.exif = exif
+        self.channel_order = channel_order
+        self.size_mismatch = size_mismatch
+        self._pictures = PictureCache(cache_size)
 
     def transform(self, results: dict) -> dict:
         """Read the pictures.
@@ -73,12 +103,32 @@ class LoadFrames(BaseTransform):
             if path in frames:
                 continue
             try:
-                frames[path] = read_rgb(path, self.exif)
-                check_size(path, frames[path], results['height'], results['width'])
+                frames[path] = self._fit(path, results['height'], results['width'])
             except (OSError, ValueError) as error:
                 raise type(error)(f'{error} [{origin(results)}]') from error
-        results['img'] = np.stack([frames[path] for path in results['img_paths']])
+        pictures = [frames[path] for path in results['img_paths']]
+        clip = pictures[0][None] if len(pictures) == 1 else np.stack(pictures)  # (T, H, W, 3)
+        results['img'] = clip[..., ::-1] if self._order(results) == 'bgr' else clip
         return results
+
+    def _fit(self, path: str, height: int, width: int) -> np.ndarray:
+        """Read one picture: RGB (H, W, 3), not to be written to."""
+        picture = self._pictures.get(path, lambda name: read_rgb(name, self.exif))
+        if self.size_mismatch == 'resize' and picture.shape[:2] != (height, width):
+            resized = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+            return np.asarray(resized)
+        check_size(path, picture, height, width)
+        return picture
+
+    def _order(self, results: dict) -> str:
+        if self.channel_order != 'record':
+            return self.channel_order
+        if results.get('channel_order') not in CHANNEL_ORDERS[:2]:
+            raise KeyError(
+                f"{origin(results)}: LoadFrames(channel_order='record') needs a record whose key "
+                f"'channel_order' is 'rgb' or 'bgr', got {results.get('channel_order')!r}"
+            )
+        return results['channel_order']
 
 
 @TRANSFORMS.register_module()
@@ -90,16 +140,17 @@ class LoadAmodalMasks(BaseTransform):
     values. A file is read once, however many masks refer to it. Single frames may be empty: the
     object is hidden there, or out of view.
 
-    Required Keys: ``visible_segmentations``, ``amodal_segmentations`` (T each), ``height``,
-    ``width``.
+    Required Keys: ``visible_segmentations`` (T), ``height``, ``width``.
 
-    Optional Keys: ``evaluable_segmentations`` (T); ``input_segmentations`` (T), visible masks for
+    Optional Keys: ``amodal_segmentations`` (T), which only data for inference lack;
+    ``evaluable_segmentations`` (T); ``input_segmentations`` (T), visible masks for
     the model that are not the true ones; ``occlusion_rate``; ``frame_valid`` (T,).
 
-    Modified Keys: ``occlusion_rate``, where it is nan: 1 - |V| / |A| over the valid frames.
+    Modified Keys: ``occlusion_rate``, where it is nan and A is known: 1 - |V| / |A| over the valid
+    frames.
 
     Added Keys: ``visible_mask`` (what the model will see), ``gt_visible_mask``,
-    ``gt_amodal_mask``, and ``evaluable_mask`` where it is known, all uint8 (T, H, W).
+    ``gt_amodal_mask`` and ``evaluable_mask`` where they are known, all uint8 (T, H, W).
 
     Raises:
         FileNotFoundError: When an id map is missing.
@@ -126,7 +177,7 @@ class LoadAmodalMasks(BaseTransform):
                 raise ValueError(f'{origin(results)}: its {kind} mask is empty')
         if 'input_segmentations' not in results:
             results['visible_mask'] = results['gt_visible_mask'].copy()
-        if np.isnan(results.get('occlusion_rate', 0.0)):
+        if 'gt_amodal_mask' in results and np.isnan(results.get('occlusion_rate', 0.0)):
             valid = np.asarray(results.get('frame_valid', True), bool)
             visible, amodal = (
                 np.count_nonzero(results[key], axis=(1, 2))[valid].sum()
