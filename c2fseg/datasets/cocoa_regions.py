@@ -150,7 +150,7 @@ class RegionsToCoco:
             raise TypeError(f'{where}: regions is a list, got {type(regions).__name__}')
         if len(regions) >= REGION_STRIDE:
             raise ValueError(f'{where}: at most {REGION_STRIDE - 1} regions, got {len(regions)}')
-        _check_depth(annotation.get('depth_constraint'), len(regions), where)
+        check_depth(annotation.get('depth_constraint'), len(regions), where)
 
     # ---------------------------------------------------------------- objects
 
@@ -222,8 +222,17 @@ def _as_object(
     }
 
 
-def _check_depth(constraint: Any, regions: int, where: str) -> None:
-    """Check pairs 'i-j,...' of regions, i in front of j; they may be missing or none."""
+def check_depth(constraint: Any, regions: int, where: str) -> None:
+    """Check pairs 'i-j,...' of regions, i in front of j.
+
+    Args:
+        constraint: The pairs; None or an empty text for none.
+        regions: Number of regions.
+        where: What messages call the annotation.
+
+    Raises:
+        TypeError, ValueError: When they are no such pairs, or name a region that is not there.
+    """
     if constraint is None or constraint == '':
         return
     if not isinstance(constraint, str):
