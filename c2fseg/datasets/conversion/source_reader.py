@@ -1,0 +1,303 @@
+"""Reads an annotation file of any flavour without stopping at the first mistake.
+
+Data sets raise at the first mistake. Whoever wants to know all of them reads with
+:func:`read_source`, which makes the same checks entry by entry: what is in order comes as objects,
+what is not as findings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..coco_file import (
+    ANNOTATION_IDS,
+    CATEGORY_KEYS,
+    IMAGE_KEYS,
+    check_boxes,
+    check_ids,
+    index_by_id,
+    require,
+)
+from ..cocoa_regions import check_depth
+from ..flavours import (
+    COCOA_ORIGINAL,
+    KINS_2020,
+    KINS_V1,
+    Flavour,
+    detect_flavour,
+    id_of,
+    read_json,
+)
+from .source_objects import Finding, SourceFile, SourceImage, SourceObject
+
+REGION_KEYS = ('segmentation', 'isStuff')
+HIDDEN_KEY = 'invisible_mask'
+UNREADABLE = 'annotation file cannot be read'
+KINDS_OF_ERRORS: dict[type[Exception], str] = {
+    KeyError: 'missing key',
+    TypeError: 'wrong kind of value',
+    ValueError: 'wrong value',
+}
+
+
+def read_source(path: str | os.PathLike[str]) -> SourceFile:
+    """Read an annotation file of any flavour: KINS v1 and 2020, COCOA, D2SA, custom.
+
+    Args:
+        path: The file, or a folder of single-annotation files of the original COCOA.
+
+    Returns:
+        What is in it. A file that cannot be read at all comes with a finding and without objects.
+    """
+    if not Path(path).is_dir():
+        return _read_file(str(path))
+    files = sorted(Path(path).glob('*.json'))
+    if not files:
+        text = f'folder {path} holds no JSON file'
+        finding = Finding(UNREADABLE, str(path), text)
+        return SourceFile(str(path), None, {}, {}, [], 0, [finding])
+    return merge_sources([_read_file(str(file)) for file in files], str(path))
+
+
+def merge_sources(sources: Sequence[SourceFile], path: str) -> SourceFile:
+    """Put several original COCOA files into one.
+
+    Args:
+        sources: What was read of each, at least one.
+        path: What the whole is called.
+
+    Returns:
+        All of it. Files of other flavours, and annotation ids that occur twice, are findings.
+    """
+    if len(sources) == 1:
+        return sources[0]
+    merged = SourceFile(path, COCOA_ORIGINAL, {}, {}, [], 0, [])
+    owners: dict[Any, str] = {}
+    for source in sources:
+        name = Path(source.path).name
+        merged.findings.extend(source.findings)
+        if source.flavour not in (None, COCOA_ORIGINAL):
+            text = f'{name} is {source.flavour.name}; several files have to be COCOA (original)'
+            merged.findings.append(Finding('another flavour', name, text))
+            continue
+        merged.images.update(source.images)
+        for number in dict.fromkeys(item.annotation_id for item in source.objects):
+            if owners.setdefault(number, source.path) != source.path:
+                text = f'annotation {number} of {name}: {Path(owners[number]).name} has this id too'
+                merged.findings.append(Finding('wrong value', f'annotation {number}', text))
+        merged.objects.extend(
+            item for item in source.objects if owners[item.annotation_id] == source.path
+        )
+    return merged
+
+
+# -------------------------------------------------------------------- one file
+
+
+def _read_file(path: str) -> SourceFile:
+    source = SourceFile(path, None, {}, {}, [], 0, [])
+    try:
+        content = read_json(path)
+        if isinstance(content, dict) and isinstance(content.get('annotations'), list):
+            content['annotations'] = _dicts(content['annotations'], source)
+        flavour = detect_flavour(content, path)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        source.findings.append(Finding(UNREADABLE, path, _words(error)))
+        return source
+    source = source._replace(flavour=flavour)
+    if 'regions' in content:  # the file of one annotation
+        content = {'annotations': [content]}
+    for number, entry in _indexed(content.get('images', []), 'image', IMAGE_KEYS, source).items():
+        if not isinstance(entry['file_name'], str):
+            text = f'image {number} of {_name(source)}: file_name is text, got {entry["file_name"]}'
+            source.findings.append(Finding('wrong value', f'image {number}', text))
+            continue
+        sides = (entry['height'], entry['width'])
+        source.images[number] = SourceImage(number, entry['file_name'], *sides, path)
+    if flavour is COCOA_ORIGINAL:
+        _read_regions(content, source)
+        return source
+    categories = _indexed(content.get('categories'), 'category', CATEGORY_KEYS, source)
+    source.categories.update((number, str(entry['name'])) for number, entry in categories.items())
+    return source._replace(crowds=_read_annotations(content, source, flavour))
+
+
+def _indexed(entries: Any, kind: str, keys: tuple[str, ...], source: SourceFile) -> dict[Any, dict]:
+    """Index the entries that are in order by id; the others become findings."""
+    indexed: dict[Any, dict] = {}
+    for entry in _list(entries, kind, source):
+        with_twin = [indexed[entry['id']], entry] if _has_twin(entry, indexed) else [entry]
+
+        def check(checked: list = with_twin) -> None:
+            indexed.update(index_by_id(checked, kind, keys, _name(source)))
+
+        _try(check, f'{kind} {id_of(entry)}', source)
+    return indexed
+
+
+def _has_twin(entry: Any, indexed: dict[Any, dict]) -> bool:
+    number = entry.get('id') if isinstance(entry, Mapping) else None
+    return isinstance(number, int | str) and number in indexed
+
+
+def _read_annotations(content: Mapping[str, Any], source: SourceFile, flavour: Flavour) -> int:
+    """Add the objects of all flavours but the original COCOA; gives the number of crowds."""
+    keys = [*ANNOTATION_IDS, flavour.amodal]
+    if flavour in (KINS_V1, KINS_2020):
+        keys.append(flavour.visible)
+    seen: set[Any] = set()
+    crowds = 0
+    for entry in content.get('annotations', []):
+        where = f'annotation {id_of(entry)}'
+
+        def check(entry: Mapping[str, Any] = entry, where: str = where) -> None:
+            require(entry, where, keys, _name(source))
+            check_ids(entry, source.images, source.categories, seen, _name(source))
+
+        if not _try(check, where, source):
+            continue
+        if entry.get('iscrowd', 0):
+            crowds += 1
+            continue
+        source.objects.append(
+            SourceObject(
+                where=f'{where} of {_name(source)}',
+                annotation_id=entry['id'],
+                region=None,
+                image_id=entry['image_id'],
+                category_id=entry['category_id'],
+                name=source.categories[entry['category_id']],
+                amodal=entry[flavour.amodal],
+                visible=entry.get(flavour.visible),
+                hidden=entry.get(HIDDEN_KEY),
+                boxes=tuple(_read_boxes(entry, flavour, where, source)),
+            )
+        )
+    return crowds
+
+
+def _read_boxes(
+    entry: Mapping[str, Any], flavour: Flavour, where: str, source: SourceFile
+) -> Iterator[tuple[str, list[float]]]:
+    """The boxes of an annotation that are boxes; the others become findings."""
+    for key in flavour.boxes:
+        alone = flavour._replace(boxes=(key,))
+
+        def check(alone: Flavour = alone) -> None:
+            check_boxes(entry, alone, _name(source))
+
+        if entry.get(key) is not None and _try(check, where, source):
+            yield key, entry[key]
+
+
+def _read_regions(content: Mapping[str, Any], source: SourceFile) -> None:
+    """Add the regions of an original COCOA file, one annotation a picture and annotator."""
+    seen: set[Any] = set()
+    for entry in content['annotations']:
+        where = f'annotation {id_of(entry)}'
+        # Pictures need no entry of their own here, and there are no categories.
+        ids = {'category_id': 0, **{key: entry.get(key) for key in ('id', 'image_id')}}
+        images = source.images if 'images' in content else {_hashable(entry.get('image_id')): None}
+
+        def check(
+            entry: Mapping = entry, where: str = where, ids: dict = ids, images: Mapping = images
+        ) -> None:
+            require(entry, where, ('id', 'image_id', 'regions'), _name(source))
+            check_ids(ids, images, {0: None}, seen, _name(source))
+            regions = entry['regions']
+            number = len(regions) if isinstance(regions, list) else 0
+            check_depth(entry.get('depth_constraint'), number, f'{where} of {_name(source)}')
+
+        if not _try(check, where, source):
+            continue
+        if 'images' not in content:
+            source.images.setdefault(entry['image_id'], _unnamed_image(entry, source.path))
+        for place, region in enumerate(_list(entry['regions'], 'region', source), start=1):
+            _read_region(region, place, ids, source)
+
+
+def _read_region(region: Any, place: int, ids: Mapping[str, Any], source: SourceFile) -> None:
+    where = f'region {place} of annotation {ids["id"]}'
+    if not _try(lambda: require(region, where, REGION_KEYS, _name(source)), where, source):
+        return
+    source.objects.append(
+        SourceObject(
+            where=f'{where} of {_name(source)}',
+            annotation_id=ids['id'],
+            region=place,
+            image_id=ids['image_id'],
+            category_id=None,
+            name=str(region.get('name', '')).strip(),
+            amodal=region['segmentation'],
+            visible=region.get('visible_mask'),
+            hidden=region.get(HIDDEN_KEY),
+            is_stuff=bool(region['isStuff']),
+        )
+    )
+
+
+def _unnamed_image(entry: Mapping[str, Any], path: str) -> SourceImage:
+    """What an annotation without an entry in ``images`` says about its picture."""
+    url = entry.get('url')
+    file_name = url.rsplit('/', 1)[-1] if isinstance(url, str) and url else None
+    regions = entry['regions'] if isinstance(entry['regions'], list) else []
+    masks = (
+        region.get(key)
+        for region in regions
+        if isinstance(region, Mapping)
+        for key in ('visible_mask', HIDDEN_KEY)
+    )
+    sizes = (mask.get('size') for mask in masks if isinstance(mask, Mapping))
+    usable = (
+        size
+        for size in sizes
+        if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size)
+    )
+    height, width = next(usable, (None, None))
+    return SourceImage(entry['image_id'], file_name, height, width, path, may_be_renamed=True)
+
+
+# -------------------------------------------------------------------- small helpers
+
+
+def _try(check: Callable[[], None], where: str, source: SourceFile) -> bool:
+    """Run a check that raises; what it says becomes a finding. True: nothing was wrong."""
+    try:
+        check()
+    except (KeyError, TypeError, ValueError) as error:
+        kind = next(name for kind, name in KINDS_OF_ERRORS.items() if isinstance(error, kind))
+        source.findings.append(Finding(kind, where, _words(error)))
+        return False
+    return True
+
+
+def _words(error: Exception) -> str:
+    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+
+
+def _name(source: SourceFile) -> str:
+    return Path(source.path).name
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, int | str) else None
+
+
+def _list(entries: Any, kind: str, source: SourceFile) -> list:
+    if isinstance(entries, list):
+        return entries
+    text = f'{_name(source)}: expected a list of one {kind} each, got {type(entries).__name__}'
+    source.findings.append(Finding('wrong kind of value', _name(source), text))
+    return []
+
+
+def _dicts(entries: list, source: SourceFile) -> list[Mapping[str, Any]]:
+    """The entries that are dicts, which the detection of the flavour asks for."""
+    for place, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            text = f'annotations[{place}] of {_name(source)} is a dict, got {type(entry).__name__}'
+            source.findings.append(Finding('wrong kind of value', f'annotations[{place}]', text))
+    return [entry for entry in entries if isinstance(entry, Mapping)]
