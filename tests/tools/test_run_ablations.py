@@ -129,8 +129,9 @@ def test_clips_get_their_own_columns():
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
-        (dict(max_iters=300), 'full.json holds 300 iterations'),
-        (dict(config='b'), 'iterations of b'),
+        (dict(max_iters=300), 'full.json holds another run (max_iters 300), not'),
+        (dict(config='b'), 'another run (config b), not the one asked for (config /'),
+        (dict(options={'model.depth': '2'}), "(options {'model.depth': '2'}), not the one"),
     ],
 )
 def test_results_of_another_run_are_not_shown(changes, words, tmp_path, capsys):

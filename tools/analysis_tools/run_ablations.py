@@ -13,24 +13,22 @@ on where it was. Schedules that end at the config's ``max_iters`` are shortened 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.config import DictAction
 
-from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.launch import (
-    UserError,
-    check_files,
-    load_config,
-    one_sentence_errors,
-    prepare_processes,
+from c2fseg.reproduction.report import find_score
+from c2fseg.reproduction.runs import (
+    named_runner,
+    plain_options,
+    read_result,
+    shorten,
+    write_result,
 )
+from c2fseg.utils.launch import check_files, load_config, one_sentence_errors
 
 # Heading of a column, and a pattern of the key of its score.
 COLUMNS = {
@@ -66,23 +64,6 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def shorten(config: Config, max_iters: int) -> None:
-    """Ends training, and every schedule that ended with it, after ``max_iters`` iterations.
-
-    Args:
-        config: Changed in place.
-        max_iters: The new length.
-    """
-    scale = max_iters / config.train_cfg.max_iters
-    for scheduler in config.param_scheduler:
-        for key in ('begin', 'end', 'T_max'):
-            if key in scheduler:
-                scheduler[key] = max(round(scheduler[key] * scale), 0 if key == 'begin' else 1)
-    config.train_cfg.max_iters = max_iters
-    config.train_cfg.val_interval = max_iters + 1  # the test below is the only evaluation
-    config.default_hooks.checkpoint.interval = max_iters
-
-
 def run(path: str, args: argparse.Namespace) -> dict[str, Any]:
     """Trains and tests one config.
 
@@ -92,42 +73,27 @@ def run(path: str, args: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         The metrics of the test, with the training's ``seconds``, ``max_iters`` and ``samples``
-        (objects, or clips), and the ``config``.
+        (objects, or clips), and its ``config`` and ``options``.
     """
     config = load_config(path, args.cfg_options, str(Path(args.work_dir) / Path(path).stem))
     check_files(config, 'train', 'val', 'test')
     shorten(config, args.max_iters)
-    prepare_processes(config, 'none')
-    # MMEngine keeps loggers, message hubs and visualizers by name: each run gets its own.
-    config.experiment_name = f'{Path(path).stem}_{time.time_ns()}'
-    config.visualizer.name = config.experiment_name
-    runner = Runner.from_cfg(config)
+    runner = named_runner(config, Path(path).stem)
     start = time.perf_counter()
     runner.train()
     seconds = time.perf_counter() - start
     metrics = runner.test()
     samples = args.max_iters * config.train_dataloader.batch_size
-    lengths = {'seconds': seconds, 'max_iters': args.max_iters, 'samples': samples}
-    return {**metrics, **lengths, 'config': str(Path(path).resolve())}
+    return {**metrics, **settings(path, args), 'seconds': seconds, 'samples': samples}
 
 
-def stored_result(path: str, args: argparse.Namespace) -> dict[str, Any] | None:
-    """The result that an earlier call left for a config, None where there is none.
-
-    Raises:
-        UserError: It is that of another config of this name, or of a shorter or longer run.
-    """
-    file = result_file(path, args)
-    if not file.is_file():
-        return None
-    result = json.loads(file.read_text())
-    config, length = str(Path(path).resolve()), args.max_iters
-    if (result.get('config', config), result['max_iters']) != (config, length):
-        raise UserError(
-            f'{file} holds {result["max_iters"]} iterations of {result.get("config", path)}, not '
-            f'{length} of {config}: give another --work-dir, or remove the file.'
-        )
-    return result
+def settings(path: str, args: argparse.Namespace) -> dict[str, Any]:
+    """What makes a run the one it is: its config, length and overrides."""
+    return {
+        'config': str(Path(path).resolve()),
+        'max_iters': args.max_iters,
+        'options': plain_options(args.cfg_options),
+    }
 
 
 def result_file(path: str, args: argparse.Namespace) -> Path:
@@ -156,37 +122,20 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return '\n'.join(lines)
 
 
-def find_score(result: dict[str, Any], pattern: str, needed: bool = True) -> float:
-    """The score of one column.
-
-    Args:
-        result: The metrics of a run.
-        pattern: Of the key of the score, with * for anything.
-        needed: Whether its absence is an error; NaN otherwise.
-
-    Raises:
-        KeyError: The metrics hold no such score, or several.
-    """
-    keys = [key for key in result if fnmatchcase(key, pattern)]
-    if not keys and not needed:
-        return math.nan
-    if len(keys) != 1:
-        raise KeyError(f'expected one score {pattern}, found {keys}')
-    return result[keys[0]]
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Runs the family and prints the table."""
     args = parse_args(arguments)
     rows: dict[str, dict[str, Any]] = {}
     with one_sentence_errors():
-        stored = [stored_result(path, args) for path in args.configs]
+        stored = [
+            read_result(result_file(path, args), settings(path, args)) for path in args.configs
+        ]
         for path, result in zip(args.configs, stored):
             if result is not None:
                 rows[Path(path).stem] = result
                 continue
             rows[Path(path).stem] = result = run(path, args)
-            write_whole(result_file(path, args), json.dumps(result, indent=1).encode())
+            write_result(result_file(path, args), result)
             print(table(rows), flush=True)
     print(table(rows))
 
