@@ -162,6 +162,6 @@ def test_shapes_are_those_of_the_manifest():
         assert codes == (32 if dataset == 'fishbowl' else 256)
         for section, shapes in theirs.items():
             if isinstance(shapes, str):  # a section like that of another file
-                shapes = manifest[shapes.removeprefix('as ') + '.pth'][section]
+                shapes = manifest[shapes.removeprefix('as ')][section]
             assert dict(ours[section]) == shapes, (dataset, section)
     assert transformer_shapes() == manifest['c2f_seg_KINS.pth']['model']

@@ -1,17 +1,22 @@
-"""Tokenizer and discriminator agree with what the reference implementation returned."""
+"""Tokenizer and discriminator agree with what the reference implementation returned.
+
+They are those of the models under ``configs/official``, so these are the published ones.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from torch import nn
 
 from c2fseg.models.losses import AdversarialLoss
-from c2fseg.models.tokenizers import MaskAutoencoder, PatchDiscriminator
 from c2fseg.models.tokenizers.official import (
     convert_discriminator_state,
     convert_tokenizer_state,
 )
+from tests.models.segmentors.recipes import CONFIGS, empty_model
 from tests.parity_helpers import (
     ellipse_masks,
     formula_weights,
@@ -20,8 +25,8 @@ from tests.parity_helpers import (
 )
 
 TOKENIZERS = {
-    'vqgan': ('vqgan_KINS.pth', {}),
-    'vqgan_fishbowl': ('vqgan_Fishbowl.pth', {'latent_channels': 32, 'codebook_size': 32}),
+    'vqgan': ('vqgan_KINS.pth', 'kins'),
+    'vqgan_fishbowl': ('vqgan_Fishbowl.pth', 'fishbowl'),
 }
 
 
@@ -31,14 +36,24 @@ def _assert_close(actual: torch.Tensor, expected: np.ndarray) -> None:
     assert difference <= 1e-4 * np.abs(expected).max()
 
 
+def official_part(config: str, part: str, state: dict[str, torch.Tensor]) -> nn.Module:
+    """A part of the model of an official config, with these weights."""
+    config = Config.fromfile(CONFIGS / f'official/{config}_official.py')
+    if 'perceptual_loss' in config.model:
+        config.model.perceptual_loss = None  # its weights would be fetched
+    module = getattr(empty_model(config), part)
+    module.load_state_dict(state, strict=True, assign=True)
+    return module.eval()
+
+
 @pytest.mark.parametrize('name', TOKENIZERS)
 @torch.no_grad()
 def test_tokenizer_agrees_with_the_reference(name):
-    file_name, args = TOKENIZERS[name]
+    file_name, dataset = TOKENIZERS[name]
     expected = load_fixture(name)
     shapes = load_manifest('tokenizer_manifest')[file_name]['g_model']
-    model = MaskAutoencoder(revive_every=None, **args).eval()
-    model.load_state_dict(convert_tokenizer_state(formula_weights('g_model', shapes)))
+    state = convert_tokenizer_state(formula_weights('g_model', shapes))
+    model = official_part(f'c2f_{dataset}', 'tokenizer', state)
     full, visible = ellipse_masks()
 
     # Not every mask of the fixture: one costs a quarter of a TFLOP.
@@ -60,10 +75,11 @@ def test_tokenizer_agrees_with_the_reference(name):
 def discriminator():
     shapes = load_manifest('tokenizer_manifest')['vqgan_KINS.pth']['d_model']
     weights = formula_weights('d_model', shapes)
-    weights['perceptual_loss.net.weight'] = torch.zeros(1)  # what a published file also holds
-    model = PatchDiscriminator(norm_cfg={'type': 'BN'}).eval()
-    model.load_state_dict(convert_discriminator_state(weights))
-    return model
+    weights['perceptual_loss.lin0.model.1.weight'] = torch.zeros(
+        1
+    )  # what a published file also holds
+    state = convert_discriminator_state(weights)
+    return official_part('vqgan_kins', 'discriminator', state)
 
 
 @torch.no_grad()
