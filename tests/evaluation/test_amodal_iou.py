@@ -268,7 +268,8 @@ def test_prediction_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'protocol': 'savos'}, 'Unknown evaluation protocol'),
+        ({'protocol': 'savos'}, 'is one for clips: use VideoAmodalIoU'),
+        ({'protocol': 'iou'}, 'Unknown evaluation protocol'),
         ({'visible_source': 'pred:'}, 'visible_source must be'),
         ({'visible_source': 'detector'}, 'visible_source must be'),
         ({'occlusion_buckets': ((0.3, 0.1),)}, 'low < high'),

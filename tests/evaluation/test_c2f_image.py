@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from c2fseg.evaluation.functional import (
-    PROTOCOLS,
     ObjectScore,
     RegionCounts,
     amodal_iou,
@@ -22,6 +21,7 @@ from c2fseg.evaluation.functional import (
 )
 
 PARITY = Path(__file__).parents[1] / 'data' / 'parity' / 'metrics.npz'
+BOTH = ('c2f-image', 'c2f-image-strict')
 MASKS = arrays(np.bool_, (6, 7))
 
 
@@ -35,7 +35,7 @@ EMPTY = row('......')
 
 def test_full_and_occluded_by_hand() -> None:
     # P = 0..3, A = 1..4, V = 1..2: P and A = 3 of 5 pixels; P - V = {0, 3}, O = {3, 4}: 1 of 3.
-    for protocol in PROTOCOLS:
+    for protocol in BOTH:
         score = amodal_iou(row('####..'), row('.####.'), row('.##...'), protocol=protocol)
         assert score.full == pytest.approx(3 / 5)
         assert score.occluded == pytest.approx(1 / 3, rel=1e-5)
@@ -61,14 +61,14 @@ def test_both_masks_empty() -> None:
 
 
 def test_one_mask_empty() -> None:
-    for protocol in PROTOCOLS:
+    for protocol in BOTH:
         score = amodal_iou(EMPTY, row('.###..'), row('.#....'), protocol=protocol)
         assert score.full == pytest.approx(0, abs=1e-9)
         assert (score.occluded, score.counted) == (0.0, 1)
 
 
 def test_nothing_hidden_is_not_counted_even_with_false_positives() -> None:
-    for protocol in PROTOCOLS:
+    for protocol in BOTH:
         score = amodal_iou(row('####..'), row('.##...'), row('.##...'), protocol=protocol)
         assert score.full == pytest.approx(2 / 4)
         assert (score.occluded, score.counted) == (0.0, 0)
@@ -133,7 +133,9 @@ def test_occlusion_rate() -> None:
 
 
 def test_unknown_protocol_lists_those_that_exist() -> None:
-    with pytest.raises(ValueError, match=r"'c2f-video'.*c2f-image, c2f-image-strict"):
+    with pytest.raises(ValueError, match=r"'iou'; available: c2f-image, c2f-image-strict, pcnet"):
+        get_protocol('iou')
+    with pytest.raises(ValueError, match=r"'c2f-video' is one for clips: use VideoAmodalIoU"):
         get_protocol('c2f-video')
 
 
@@ -146,7 +148,7 @@ def test_masks_must_be_binary(bad: np.ndarray) -> None:
 def test_masks_must_have_one_shape() -> None:
     with pytest.raises(ValueError, match='one shape'):
         amodal_iou(np.zeros((2, 3), bool), EMPTY, EMPTY)
-    with pytest.raises(ValueError, match='1 to 8 masks'):
+    with pytest.raises(ValueError, match='1 to 12 masks'):
         RegionCounts()
 
 
@@ -158,7 +160,7 @@ def test_full_iou_agrees_with_pycocotools(prediction: np.ndarray, amodal: np.nda
 
     if (prediction | amodal).any():
         expected = coco_mask.iou(code(prediction), code(amodal), [0])[0, 0]
-        for protocol in PROTOCOLS:
+        for protocol in BOTH:
             score = amodal_iou(prediction, amodal, amodal, protocol=protocol)
             assert score.full == pytest.approx(expected, abs=1e-6)
 

@@ -272,7 +272,8 @@ def test_results_hold_no_masks_and_do_not_depend_on_order() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'protocol': 'c2f-image'}, "Unknown evaluation protocol 'c2f-image' for clips"),
+        ({'protocol': 'c2f-image'}, 'is one for images: use AmodalIoU'),
+        ({'protocol': 'iou'}, "Unknown evaluation protocol 'iou' for clips"),
         ({'protocol': 'savos', 'protocols': ('savos',)}, 'not both'),
         ({'protocols': 'savos'}, 'must be a list of different names'),
         ({'protocols': ()}, 'must be a list of different names'),

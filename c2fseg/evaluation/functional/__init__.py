@@ -1,10 +1,6 @@
 """Evaluation as pure functions on arrays; the metrics are built on top of them."""
 
 from c2fseg.evaluation.functional.c2f_image import (
-    PROTOCOLS,
-    ObjectScore,
-    amodal_iou,
-    get_protocol,
     mean_scores,
     occlusion_rate,
     score_c2f_image,
@@ -12,55 +8,108 @@ from c2fseg.evaluation.functional.c2f_image import (
 )
 from c2fseg.evaluation.functional.c2f_video import (
     hidden_shares,
-    paste_visible,
     score_c2f_video,
     score_c2f_video_strict,
 )
-from c2fseg.evaluation.functional.clip_protocols import (
-    CLIP_PROTOCOLS,
+from c2fseg.evaluation.functional.clip_protocol import (
+    ClipCase,
     ClipProtocol,
-    clip_iou,
-    get_clip_protocol,
+    count_masks,
+    make_case,
+    paste_visible,
+    predictions_by_form,
 )
+from c2fseg.evaluation.functional.diffusion_vas import best_sample, eroded_part, score_diffusion_vas
+from c2fseg.evaluation.functional.eoras import score_eoras
 from c2fseg.evaluation.functional.frame_scores import (
     FrameScores,
+    Means,
+    mean_by_video_frame,
     mean_over_tracks,
+    means_by_video_frame,
     pooled_means,
     track_means,
 )
+from c2fseg.evaluation.functional.image_protocol import (
+    ImageProtocol,
+    Measure,
+    ObjectScore,
+    Score,
+    fraction,
+    measure_terms,
+)
 from c2fseg.evaluation.functional.mask_scores import mask_iou, mean_probability
+from c2fseg.evaluation.functional.object_order import (
+    OrderCounts,
+    count_order,
+    order_accuracy,
+    true_order,
+)
+from c2fseg.evaluation.functional.pcnet import PixelScore, score_pcnet
+from c2fseg.evaluation.functional.protocols import (
+    CLIP_PROTOCOLS,
+    PROTOCOLS,
+    amodal_iou,
+    clip_iou,
+    clip_means,
+    get_clip_protocol,
+    get_protocol,
+    protocol_means,
+)
 from c2fseg.evaluation.functional.region_counts import ClipRegionCounts, RegionCounts
-from c2fseg.evaluation.functional.savos import (
-    mean_by_video_frame,
-    read_rows,
-    row_name,
-    rows_from_truth,
-    score_savos,
+from c2fseg.evaluation.functional.savos import read_rows, row_name, rows_from_truth, score_savos
+from c2fseg.evaluation.functional.savos_kins_car import (
+    match_by_visible_iou,
+    other_objects,
+    score_savos_kins_car,
 )
 from c2fseg.evaluation.functional.temporal import Motion, stability, true_motions
+from c2fseg.evaluation.functional.vita import VitaScore, score_vita
 
 __all__ = [
     'CLIP_PROTOCOLS',
     'PROTOCOLS',
+    'ClipCase',
     'ClipProtocol',
     'ClipRegionCounts',
     'FrameScores',
+    'ImageProtocol',
+    'Means',
+    'Measure',
     'Motion',
     'ObjectScore',
+    'OrderCounts',
+    'PixelScore',
     'RegionCounts',
+    'Score',
+    'VitaScore',
     'amodal_iou',
+    'best_sample',
     'clip_iou',
+    'clip_means',
+    'count_masks',
+    'count_order',
+    'eroded_part',
+    'fraction',
     'get_clip_protocol',
     'get_protocol',
     'hidden_shares',
+    'make_case',
     'mask_iou',
+    'match_by_visible_iou',
     'mean_by_video_frame',
     'mean_over_tracks',
     'mean_probability',
     'mean_scores',
+    'means_by_video_frame',
+    'measure_terms',
     'occlusion_rate',
+    'order_accuracy',
+    'other_objects',
     'paste_visible',
     'pooled_means',
+    'predictions_by_form',
+    'protocol_means',
     'read_rows',
     'row_name',
     'rows_from_truth',
@@ -68,8 +117,14 @@ __all__ = [
     'score_c2f_image_strict',
     'score_c2f_video',
     'score_c2f_video_strict',
+    'score_diffusion_vas',
+    'score_eoras',
+    'score_pcnet',
     'score_savos',
+    'score_savos_kins_car',
+    'score_vita',
     'stability',
     'track_means',
     'true_motions',
+    'true_order',
 ]

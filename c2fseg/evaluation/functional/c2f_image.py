@@ -8,39 +8,30 @@ strict form asks the plain questions. Numbers of the two are not comparable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from c2fseg.evaluation.functional.image_protocol import (
+    FULL,
+    OCCLUDED,
+    ImageProtocol,
+    ObjectScore,
+    fraction,
+    mean_of_frames,
+    measure_terms,
+)
 from c2fseg.evaluation.functional.region_counts import Region, RegionCounts
 
 SMOOTH_FULL = np.float32(1e-10)  # on both sides of the fraction: two empty masks agree
 EPS_OCCLUDED = np.float32(1e-6)  # below the fraction only: two empty masks score 0
 
 
-class ObjectScore(NamedTuple):
-    """The score of one object.
-
-    Attributes:
-        full: IoU of prediction and amodal truth.
-        occluded: IoU of the two without the true visible mask; what enters the numerator of the
-            mean, also where ``counted`` is 0.
-        counted: What the object adds to the number of occluded objects: 1 or 0 (-1 is possible in
-            the published form, see :func:`score_c2f_image`).
-    """
-
-    full: float
-    occluded: float
-    counted: int
-
-
-ScoreFunction = Callable[[RegionCounts, Region, bool], ObjectScore]
-
-
 def score_c2f_image(
-    regions: RegionCounts, prediction: Region, visible_is_predicted: bool
+    regions: RegionCounts,
+    prediction: Region,
+    visible_is_predicted: bool,
+    hidden: Region | None = None,
 ) -> ObjectScore:
     """Scores one object by the published evaluation, in float32 as published.
 
@@ -55,12 +46,14 @@ def score_c2f_image(
             ``prediction`` is made of.
         prediction: P, raw or after post-processing.
         visible_is_predicted: Whether the model was given a predicted visible mask.
+        hidden: Changes nothing here: the occluded part is P without V.
 
     Returns:
         ObjectScore: Its ``counted`` is -1 for an object whose V and A are both empty.
 
     Source: C2F-Seg, ICCV 2023, section 4, and the evaluation released with it.
     """
+    del hidden  # part of the signature that all protocols share
     full, occluded = _region_sizes(regions, prediction)
     full_iou = (np.float32(full[0]) + SMOOTH_FULL) / (np.float32(full[1]) + SMOOTH_FULL)
     occluded_iou = np.float32(occluded[0]) / (np.float32(occluded[1]) + EPS_OCCLUDED)
@@ -71,7 +64,10 @@ def score_c2f_image(
 
 
 def score_c2f_image_strict(
-    regions: RegionCounts, prediction: Region, visible_is_predicted: bool
+    regions: RegionCounts,
+    prediction: Region,
+    visible_is_predicted: bool,
+    hidden: Region | None = None,
 ) -> ObjectScore:
     """Scores one object by the corrected form: O is a set, and no term is smoothed.
 
@@ -84,16 +80,17 @@ def score_c2f_image_strict(
             ``prediction`` is made of.
         prediction: P, raw or after post-processing.
         visible_is_predicted: Changes nothing here: the rules are the same for every source.
+        hidden: Changes nothing here: the occluded part is P without V.
 
     Returns:
         ObjectScore: In double precision; ``counted`` is 1 or 0.
     """
-    del visible_is_predicted  # part of the signature that all protocols share
+    del visible_is_predicted, hidden  # part of the signature that all protocols share
     full, occluded = _region_sizes(regions, prediction)
     full_iou = full[0] / full[1] if full[1] else 1.0
-    hidden = regions.area(regions['amodal'] & ~regions['visible'])
-    occluded_iou = occluded[0] / occluded[1] if hidden else 0.0
-    return ObjectScore(full_iou, occluded_iou, int(hidden > 0))
+    hidden_area = regions.area(regions['amodal'] & ~regions['visible'])
+    occluded_iou = occluded[0] / occluded[1] if hidden_area else 0.0
+    return ObjectScore(full_iou, occluded_iou, int(hidden_area > 0))
 
 
 def _region_sizes(
@@ -116,11 +113,11 @@ def mean_scores(scores: Iterable[ObjectScore]) -> tuple[float, float, int]:
         tuple: (mean full IoU, mean occluded IoU, number of occluded objects). A mean over nothing
         is NaN.
     """
-    table = np.array(list(scores), dtype=np.float64).reshape(-1, 3)
-    full, occluded = float(table[:, 0].sum()), float(table[:, 1].sum())
-    counted = int(table[:, 2].sum())
-    mean_full = full / len(table) if len(table) else float('nan')
-    return mean_full, occluded / counted if counted > 0 else float('nan'), counted
+    scores = list(scores)
+    full, occluded = (
+        fraction(measure, measure_terms(measure, scores)) for measure in (FULL, OCCLUDED)
+    )
+    return full, occluded, sum(score.counted for score in scores)
 
 
 def occlusion_rate(regions: RegionCounts) -> float:
@@ -129,53 +126,5 @@ def occlusion_rate(regions: RegionCounts) -> float:
     return 1.0 - regions.area(regions['visible']) / amodal if amodal else 0.0
 
 
-def amodal_iou(
-    prediction: NDArray,
-    amodal: NDArray,
-    visible: NDArray,
-    given_visible: NDArray | None = None,
-    protocol: str = 'c2f-image',
-    post: bool = False,
-) -> ObjectScore:
-    """Scores one binary prediction of one object.
-
-    Args:
-        prediction: P, ``(H, W)`` bool or 0/1.
-        amodal: A, ``(H, W)``.
-        visible: V, the true visible mask, ``(H, W)``.
-        given_visible: The visible mask that the model was given, if it is a predicted one;
-            ``None`` means that it was V.
-        protocol: A name in :data:`PROTOCOLS`.
-        post: Score P united with the given visible mask instead of P.
-
-    Returns:
-        ObjectScore: Full and occluded IoU and the count.
-
-    Raises:
-        ValueError: Unknown protocol; masks of different shapes or not binary.
-    """
-    predicted = given_visible is not None
-    given = given_visible if given_visible is not None else visible
-    regions = RegionCounts(prediction=prediction, amodal=amodal, visible=visible, given=given)
-    region = regions['prediction'] | regions['given'] if post else regions['prediction']
-    return get_protocol(protocol)(regions, region, predicted)
-
-
-PROTOCOLS: dict[str, ScoreFunction] = {
-    'c2f-image': score_c2f_image,
-    'c2f-image-strict': score_c2f_image_strict,
-}
-"""The evaluation protocols by name. Numbers of two protocols are never comparable."""
-
-
-def get_protocol(name: str) -> ScoreFunction:
-    """Returns the function that scores an object under the protocol ``name``.
-
-    Raises:
-        ValueError: There is no protocol of this name; the message lists those that exist.
-    """
-    if name not in PROTOCOLS:
-        raise ValueError(
-            f'Unknown evaluation protocol {name!r}; available: {", ".join(sorted(PROTOCOLS))}.'
-        )
-    return PROTOCOLS[name]
+C2F_IMAGE = ImageProtocol(score_c2f_image, mean_of_frames)
+C2F_IMAGE_STRICT = ImageProtocol(score_c2f_image_strict, mean_of_frames)

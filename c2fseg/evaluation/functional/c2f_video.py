@@ -8,36 +8,21 @@ two forms are not comparable.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from c2fseg.evaluation.functional.frame_scores import Flags, FrameScores, Values
+from c2fseg.evaluation.functional.clip_protocol import (
+    ClipCase,
+    ClipProtocol,
+    Overlap,
+    overlap,
+    paste_visible,
+    ratio_float32,
+)
+from c2fseg.evaluation.functional.frame_scores import FrameScores, Values
 from c2fseg.evaluation.functional.region_counts import ClipRegionCounts, Region
 
-EPS = np.float32(1e-6)  # below the fraction only: two empty masks score 0
 
-
-class _Overlap(NamedTuple):
-    both: NDArray[np.int64]
-    either: NDArray[np.int64]
-
-
-def paste_visible(regions: ClipRegionCounts, prediction: Region) -> Region:
-    """Returns the post-processed prediction: P where another object is visible, V elsewhere.
-
-    It is [P (1 - L) + V L > 0.5], and takes from the truth the visible masks of all objects.
-
-    Args:
-        regions: Counts of masks, with ``visible`` (V) and ``others`` (not L) among them.
-        prediction: P.
-    """
-    others = regions['others']
-    return prediction & others | regions['visible'] & ~others
-
-
-def score_c2f_video(regions: ClipRegionCounts, prediction: Region, counted: Flags) -> FrameScores:
+def score_c2f_video(case: ClipCase, prediction: Region) -> FrameScores:
     """Scores the frames of one object by the published evaluation, in float32 as published.
 
     - full = |P and A| / (|P or A| + 1e-6).
@@ -46,23 +31,19 @@ def score_c2f_video(regions: ClipRegionCounts, prediction: Region, counted: Flag
       and where P and A are empty the full score is 0.
 
     Args:
-        regions: Counts of the masks ``amodal`` and ``visible`` (true ones), and of those that
-            ``prediction`` is made of.
+        case: The masks, and c_t.
         prediction: P, raw or after :func:`paste_visible`.
-        counted: c_t, ``(T,)`` bool.
 
     Returns:
         FrameScores: Of all T frames.
 
     Source: C2F-Seg, ICCV 2023, section 4, and the evaluation released with it.
     """
-    full, occluded = _overlaps(regions, prediction)
-    return FrameScores(_smoothed(full), _smoothed(occluded), counted, counted)
+    full, occluded = (ratio_float32(sizes) for sizes in whole_and_occluded(case, prediction))
+    return FrameScores(full, occluded, case.counted, case.counted)
 
 
-def score_c2f_video_strict(
-    regions: ClipRegionCounts, prediction: Region, counted: Flags
-) -> FrameScores:
+def score_c2f_video_strict(case: ClipCase, prediction: Region) -> FrameScores:
     """Scores the frames of one object by the corrected form: only frames that ask the question.
 
     - full = |P and A| / |P or A| and 1 where both are empty, over the frames with a nonempty V.
@@ -70,21 +51,19 @@ def score_c2f_video_strict(
       and a nonempty O.
 
     Frames in which the object is fully hidden have a row of their own and are not counted here.
+    The masks decide which frames count, c_t does not.
 
     Args:
-        regions: Counts of the masks ``amodal`` and ``visible`` (true ones), and of those that
-            ``prediction`` is made of.
+        case: The masks.
         prediction: P, raw or after :func:`paste_visible`.
-        counted: Changes nothing here: the masks decide.
 
     Returns:
         FrameScores: Of all T frames, in double precision; those not counted have a score too.
     """
-    del counted  # part of the signature that all protocols share
-    full, occluded = _overlaps(regions, prediction)
-    seen = regions.areas(regions['visible']) > 0
-    hidden = regions.areas(regions['amodal'] & ~regions['visible']) > 0
-    return FrameScores(_plain(full), _plain(occluded), seen, seen & hidden)
+    full, occluded = (_plain(sizes) for sizes in whole_and_occluded(case, prediction))
+    seen = case.regions.areas(case.visible) > 0
+    hidden = case.regions.areas(case.amodal & ~case.visible) > 0
+    return FrameScores(full, occluded, seen, seen & hidden)
 
 
 def hidden_shares(regions: ClipRegionCounts) -> Values:
@@ -96,19 +75,19 @@ def hidden_shares(regions: ClipRegionCounts) -> Values:
     return 1.0 - shares
 
 
-def _overlaps(regions: ClipRegionCounts, prediction: Region) -> tuple[_Overlap, _Overlap]:
+def whole_and_occluded(case: ClipCase, prediction: Region) -> tuple[Overlap, Overlap]:
     """Returns the overlaps of the whole masks and of their parts outside V."""
-    amodal, outside = regions['amodal'], ~regions['visible']
-    both, either = prediction & amodal, prediction | amodal
-    whole = _Overlap(regions.areas(both), regions.areas(either))
-    return whole, _Overlap(regions.areas(both & outside), regions.areas(either & outside))
+    outside = ~case.visible
+    return (
+        overlap(case.regions, prediction, case.amodal),
+        overlap(case.regions, prediction & outside, case.amodal & outside),
+    )
 
 
-def _smoothed(overlap: _Overlap) -> Values:
-    ratio = overlap.both.astype(np.float32) / (overlap.either.astype(np.float32) + EPS)
-    return ratio.astype(np.float64)
+def _plain(sizes: Overlap) -> Values:
+    ratio = np.ones(len(sizes.either))
+    return np.divide(sizes.both, sizes.either, out=ratio, where=sizes.either > 0)
 
 
-def _plain(overlap: _Overlap) -> Values:
-    ratio = np.ones(len(overlap.either))
-    return np.divide(overlap.both, overlap.either, out=ratio, where=overlap.either > 0)
+C2F_VIDEO = ClipProtocol(score_c2f_video, paste_visible, 'tracks')
+C2F_VIDEO_STRICT = ClipProtocol(score_c2f_video_strict, paste_visible, 'tracks')

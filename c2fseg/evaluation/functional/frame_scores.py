@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from c2fseg.evaluation.functional.region_counts import ClipRegionCounts, Region
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -30,8 +28,11 @@ class FrameScores(NamedTuple):
     counts_occluded: Flags
 
 
-ClipScoreFunction = Callable[[ClipRegionCounts, Region, Flags], FrameScores]
-"""(counts of the masks, region of the prediction, counted frames (T,)) -> scores."""
+Place = tuple[str, int]
+"""(video, frame)."""
+
+Means = tuple[float, float, int, int]
+"""(mean full, mean occluded, how many went into the first, into the second)."""
 
 
 def track_means(scores: FrameScores) -> tuple[float, float]:
@@ -46,7 +47,7 @@ def track_means(scores: FrameScores) -> tuple[float, float]:
     )
 
 
-def mean_over_tracks(tracks: Iterable[tuple[float, float]]) -> tuple[float, float, int, int]:
+def mean_over_tracks(tracks: Iterable[tuple[float, float]]) -> Means:
     """Averages over objects; an object without a counted frame (NaN) is left out.
 
     Args:
@@ -62,7 +63,7 @@ def mean_over_tracks(tracks: Iterable[tuple[float, float]]) -> tuple[float, floa
     return full, occluded, int(there[:, 0].sum()), int(there[:, 1].sum())
 
 
-def pooled_means(scores: Iterable[FrameScores]) -> tuple[float, float, int, int]:
+def pooled_means(scores: Iterable[FrameScores]) -> Means:
     """Averages over the counted frames of all objects together.
 
     Returns:
@@ -73,6 +74,53 @@ def pooled_means(scores: Iterable[FrameScores]) -> tuple[float, float, int, int]
     full = np.concatenate([nothing, *(s.full[s.counts_full] for s in scores)])
     occluded = np.concatenate([nothing, *(s.occluded[s.counts_occluded] for s in scores)])
     return _mean(full), _mean(occluded), len(full), len(occluded)
+
+
+def means_by_video_frame(scores: Iterable[FrameScores], places: Iterable[Sequence[Place]]) -> Means:
+    """Averages the counted objects of each (video, frame), then all (video, frame).
+
+    Args:
+        scores: One for each object.
+        places: (video, frame) of each frame of each object.
+
+    Returns:
+        tuple: (full, occluded, (video, frame) with a full score, with an occluded score).
+    """
+    pairs = list(zip(scores, places))
+    full = [(score.full, score.counts_full, spots) for score, spots in pairs]
+    occluded = [(score.occluded, score.counts_occluded, spots) for score, spots in pairs]
+    (mean_full, number_full), (mean_occ, number_occ) = map(_by_place, (full, occluded))
+    return mean_full, mean_occ, number_full, number_occ
+
+
+def mean_by_video_frame(places: Sequence[Place], values: Iterable[float]) -> float:
+    """Averages the objects of each (video, frame), then all (video, frame).
+
+    Args:
+        places: (video, frame) of each value.
+        values: One score for each object in a frame.
+
+    Returns:
+        The mean, NaN over nothing.
+    """
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+    if not numbers:
+        return float('nan')
+    group: NDArray[np.intp] = np.array([numbers[place] for place in places])
+    sums = np.bincount(group, weights=np.fromiter(values, float))
+    return float((sums / np.bincount(group)).mean())
+
+
+def _by_place(objects: Iterable[tuple[Values, Flags, Sequence[Place]]]) -> tuple[float, int]:
+    """Returns the mean over (video, frame) of (values, which count, where), and their number."""
+    found = [
+        (spot, float(value))
+        for values, counts, spots in objects
+        for value, count, spot in zip(values, counts, spots)
+        if count
+    ]
+    places = [spot for spot, _ in found]
+    return mean_by_video_frame(places, (value for _, value in found)), len(set(places))
 
 
 def _mean(values: Values) -> float:

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_MASKS = 8  # one bit each in an unsigned byte
+MAX_MASKS = 12  # one bit each; the counts of all combinations take 2 ** masks numbers
+
+Code = NDArray[np.unsignedinteger]
+"""One bit for each mask in each pixel."""
 
 Region = NDArray[np.bool_]
 """A set of mask combinations, ``(2 ** masks,)`` bool; combine with ``&``, ``|`` and ``~``."""
@@ -31,6 +34,10 @@ class _NamedRegions:
         """Returns the region inside the mask ``name``."""
         return self._regions[name]
 
+    def get(self, name: str) -> Region | None:
+        """Returns the region inside the mask ``name``, or None where no such mask was given."""
+        return self._regions.get(name)
+
     def __contains__(self, name: str) -> bool:
         """Returns whether a mask of this name was given."""
         return name in self._regions
@@ -40,10 +47,10 @@ class RegionCounts(_NamedRegions):
     """Pixel counts of every combination of named binary masks of one shape.
 
     Args:
-        **masks: Name to bool array (or 0/1 integers), all of one shape, 1 to 8 of them.
+        **masks: Name to bool array (or 0/1 integers), all of one shape, 1 to 12 of them.
 
     Raises:
-        ValueError: No mask, more than 8, masks of different shapes, or a mask that is not binary.
+        ValueError: No mask, more than 12, masks of different shapes, or a mask that is not binary.
 
     Examples:
         >>> r = RegionCounts(pred=pred, amodal=amodal)
@@ -68,10 +75,10 @@ class ClipRegionCounts(_NamedRegions):
     Args:
         masks: Name to bool array (or 0/1 integers), ``(T, H, W)`` all of them.
         context: More masks of this shape that divide regions but make none alone: pixels that
-            lie in no mask of ``masks`` are not looked at. At most 8 masks in all.
+            lie in no mask of ``masks`` are not looked at. At most 12 masks in all.
 
     Raises:
-        ValueError: No mask, more than 8, masks of different shapes, masks that are not
+        ValueError: No mask, more than 12, masks of different shapes, masks that are not
             ``(T, H, W)``, or a mask that is not binary.
     """
 
@@ -79,10 +86,7 @@ class ClipRegionCounts(_NamedRegions):
         self, masks: Mapping[str, NDArray], context: Mapping[str, NDArray] | None = None
     ) -> None:
         every = {**masks, **(context or {})}
-        _check_masks(every)
-        shape = np.shape(next(iter(every.values())))
-        if len(shape) != 3:
-            raise ValueError(f'The masks of a clip must be (T, H, W), got shape {shape}.')
+        check_clip_masks(every)
         super().__init__(every)
         bits = {name: _as_bits(name, mask) for name, mask in every.items()}
         box = _common_box([bits[name] for name in masks])
@@ -100,6 +104,18 @@ class ClipRegionCounts(_NamedRegions):
         return self._counts[:, region].sum(axis=1)
 
 
+def check_clip_masks(masks: Mapping[str, NDArray]) -> None:
+    """Checks that the masks of a clip can be counted together.
+
+    Raises:
+        ValueError: No mask, more than 12, or masks that are not all ``(T, H, W)`` of one shape.
+    """
+    _check_masks(masks)
+    shape = np.shape(next(iter(masks.values())))
+    if len(shape) != 3:
+        raise ValueError(f'The masks of a clip must be (T, H, W), got shape {shape}.')
+
+
 def _check_masks(masks: Mapping[str, NDArray]) -> None:
     if not 1 <= len(masks) <= MAX_MASKS:
         raise ValueError(f'RegionCounts takes 1 to {MAX_MASKS} masks, got {len(masks)}.')
@@ -110,10 +126,11 @@ def _check_masks(masks: Mapping[str, NDArray]) -> None:
         )
 
 
-def _pack(masks: Mapping[str, NDArray]) -> NDArray[np.uint8]:
-    code = np.zeros(np.shape(next(iter(masks.values()))), dtype=np.uint8)
+def _pack(masks: Mapping[str, NDArray]) -> Code:
+    dtype = np.uint8 if len(masks) <= 8 else np.uint16
+    code = np.zeros(np.shape(next(iter(masks.values()))), dtype=dtype)
     for bit, (name, mask) in enumerate(masks.items()):
-        code |= _as_bits(name, mask) << np.uint8(bit)
+        code |= _as_bits(name, mask).astype(dtype, copy=False) << dtype(bit)
     return code
 
 
@@ -129,7 +146,7 @@ def _as_bits(name: str, mask: NDArray) -> NDArray[np.uint8]:
     )
 
 
-def _histogram(code: NDArray[np.uint8], bins: int) -> NDArray[np.int64]:
+def _histogram(code: Code, bins: int) -> NDArray[np.int64]:
     """Counts the codes inside the box that holds all nonzero ones (bin 0 is left incomplete)."""
     if code.ndim == 2:
         code = code[_filled_box(code)]
@@ -142,7 +159,7 @@ def _common_box(masks: list[NDArray[np.uint8]]) -> tuple[slice, ...]:
     return slice(None), *_filled_box(covered)
 
 
-def _filled_box(code: NDArray[np.uint8]) -> tuple[slice, slice]:
+def _filled_box(code: Code) -> tuple[slice, slice]:
     """Returns the rows and columns of the box around the nonzero pixels of ``(H, W)``."""
     rows = np.flatnonzero(code.any(axis=1))
     if rows.size == 0:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from c2fseg.evaluation.functional.c2f_video import hidden_shares, paste_visible
+from c2fseg.evaluation.functional.c2f_video import hidden_shares
+from c2fseg.evaluation.functional.clip_protocol import (
+    ClipCase,
+    ClipProtocol,
+    overlap,
+    paste_visible,
+)
 from c2fseg.evaluation.functional.frame_scores import Flags, FrameScores, Values
 from c2fseg.evaluation.functional.region_counts import ClipRegionCounts, Region
 
@@ -28,8 +30,8 @@ RowName = tuple[str, str, int]
 """(video, object, frame): names as text, numbers without leading zeros."""
 
 
-def score_savos(regions: ClipRegionCounts, prediction: Region, counted: Flags) -> FrameScores:
-    """Scores the frames of one object; those of :func:`rows_from_truth` count.
+def score_savos(case: ClipCase, prediction: Region) -> FrameScores:
+    """Scores the frames of one object; those of :func:`rows_from_truth` count, whatever c_t says.
 
     With P' from :func:`paste_visible`:
 
@@ -37,23 +39,26 @@ def score_savos(regions: ClipRegionCounts, prediction: Region, counted: Flags) -
     - occluded = (|P and A not L| + 1e-6) / (|P not L or A not L| + 1e-6): 1 where both are empty.
 
     Args:
-        regions: Counts of the masks ``amodal`` and ``visible`` (true ones), ``others`` (not L),
-            and of those that ``prediction`` is made of.
+        case: The masks, with those of other objects.
         prediction: P, raw or pasted: pasting twice changes nothing.
-        counted: Changes nothing here: the rows are a matter of the hidden share.
 
     Returns:
         FrameScores: Of all T frames.
 
     Source: SaVos, NeurIPS 2022, and the evaluation released with it.
     """
-    del counted  # part of the signature that all protocols share
-    amodal, others = regions['amodal'], regions['others']
-    pasted = paste_visible(regions, prediction)
-    full = _smoothed(regions, pasted & amodal, pasted | amodal)
-    both, either = pasted & amodal & others, (pasted | amodal) & others
-    rows = rows_from_truth(hidden_shares(regions))
-    return FrameScores(full, _smoothed(regions, both, either), rows, rows)
+    assert case.others is not None, 'the protocol requires the other objects'
+    pasted = paste_visible(case._replace(prediction=prediction))
+    full = smoothed_ratio(case.regions, pasted, case.amodal)
+    occluded = smoothed_ratio(case.regions, pasted & case.others, case.amodal & case.others)
+    rows = rows_from_truth(hidden_shares(case.regions))
+    return FrameScores(full, occluded, rows, rows)
+
+
+def smoothed_ratio(regions: ClipRegionCounts, first: Region, second: Region) -> Values:
+    """Returns (both + 1e-6) / (either + 1e-6) of each frame: 1 where both regions are empty."""
+    both, either = overlap(regions, first, second)
+    return (both + SMOOTH) / (either + SMOOTH)
 
 
 def rows_from_truth(shares: Values) -> Flags:
@@ -109,24 +114,6 @@ def read_rows(path: str | os.PathLike) -> frozenset[RowName]:
     return frozenset(rows)
 
 
-def mean_by_video_frame(places: Sequence[tuple[str, int]], values: Iterable[float]) -> float:
-    """Averages the objects of each (video, frame), then all (video, frame): the paper's number.
-
-    Args:
-        places: (video, frame) of each row.
-        values: One score for each row.
-
-    Returns:
-        The mean, NaN over nothing.
-    """
-    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
-    if not numbers:
-        return float('nan')
-    group: NDArray[np.intp] = np.array([numbers[place] for place in places])
-    sums = np.bincount(group, weights=np.fromiter(values, float))
-    return float((sums / np.bincount(group)).mean())
-
-
 def _read_line(line: dict[str, str], where: str) -> RowName | None:
     """Returns the name of the row, or None when it is not scored."""
     try:
@@ -144,5 +131,4 @@ def _plain_name(value: Any) -> str:
     return str(int(text)) if text.isdecimal() else text
 
 
-def _smoothed(regions: ClipRegionCounts, both: Region, either: Region) -> Values:
-    return (regions.areas(both) + SMOOTH) / (regions.areas(either) + SMOOTH)
+SAVOS = ClipProtocol(score_savos, paste_visible, 'video frames', forms=('post',))

@@ -11,14 +11,16 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
 from c2fseg.evaluation.functional import (
-    ObjectScore,
+    PROTOCOLS,
     RegionCounts,
+    Score,
     get_protocol,
     occlusion_rate,
 )
 from c2fseg.evaluation.metrics.object_metric import ObjectMetric
 from c2fseg.evaluation.metrics.sample_fields import (
     STAGES,
+    check_protocols,
     check_ranges,
     check_shapes,
     frame_numbers,
@@ -29,8 +31,8 @@ from c2fseg.evaluation.metrics.sample_fields import (
     valid_frames,
 )
 from c2fseg.evaluation.metrics.score_table import (
-    Column,
     ObjectResult,
+    ProtocolColumn,
     flatten,
     format_table,
     in_range,
@@ -43,24 +45,27 @@ from c2fseg.registry import METRICS
 class AmodalIoU(ObjectMetric[ObjectResult]):
     """Mean full and occluded IoU of amodal masks at image size.
 
-    Every number is reported raw (the prediction P) and post (P united with the visible mask that
-    the model was given), for the refined mask and, where the model writes one, the coarse mask;
-    over all objects, over those with a hidden share in the range that the buckets span, and by
-    bucket. Returned keys read ``'c2f-image/gt/refined/raw/mIoU_full'``: protocol, source of the
-    visible masks, stage, form, value in [0, 1]. The table that is logged is in percent.
+    Every number is reported raw (the prediction P) and, where the protocol knows it, post (P
+    united with the visible mask that the model was given), for the refined mask and, where the
+    model writes one, the coarse mask; over all objects, over those with a hidden share in the
+    range that the buckets span, and by bucket. Returned keys read
+    ``'c2f-image/gt/refined/raw/mIoU_full'``: protocol, source of the visible masks, stage, form,
+    value in [0, 1]. The tables that are logged, one for each protocol, are in percent.
 
     Objects are told apart by ``sample_id``: one that a sampler repeats to fill up a batch of
     processes is counted once. A clip of T frames is scored frame by frame and counts as one
-    object: the mean of its frames, occluded IoU over its counted frames.
+    object: the mean of its frames, occluded IoU over its counted frames (``pcnet``: their sum).
 
     Required in each data sample: metainfo ``sample_id``; ``gt_masks`` (visible, amodal) and
-    ``pred_masks`` (amodal, optionally coarse and visible), ``(T, H, W)``; ``input_masks``
-    (visible) when the visible masks are predicted. Optional metainfo: ``frame_valid`` (frames
-    that are not padding), ``frame_indices`` (their numbers in the video), ``category``,
-    ``category_id``, ``image_id``, ``annotation_id``.
+    ``pred_masks`` (amodal; optionally coarse, visible and, for ``vita``, occluded: what a head of
+    its own says of the hidden part), ``(T, H, W)``; ``input_masks`` (visible) when the visible
+    masks are predicted. Optional metainfo: ``frame_valid`` (frames that are not padding),
+    ``frame_indices`` (their numbers in the video), ``category``, ``category_id``, ``image_id``,
+    ``annotation_id``.
 
     Args:
-        protocol: Name of the evaluation protocol; see ``docs/protocols.md``.
+        protocol: Name of an evaluation protocol for images (default: ``c2f-image``); see
+            ``docs/protocols.md``.
         visible_source: Where the model's visible masks come from: ``'gt'``, or
             ``'pred:<detector>'`` when they are predicted.
         occlusion_buckets: Ranges [low, high) of the hidden share 1 - |V| / |A|, ascending.
@@ -70,22 +75,23 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
             a frame) holds ``image_id``, ``annotation_id``, ``category_id``, ``segmentation``
             (amodal RLE at image size), ``visible_segmentation`` and ``coarse_segmentation``
             (``None`` where the model writes none), ``score`` (mean probability inside the
-            predicted mask at crop size, 0 for an empty mask), ``iou_full``, ``iou_occ`` (refined,
-            raw; ``iou_occ`` is ``None`` where the protocol does not count the object),
-            ``protocol`` and ``visible_source``.
+            predicted mask at crop size, 0 for an empty mask), ``iou_full``, ``iou_occ`` (first
+            protocol, refined, raw; ``iou_occ`` is ``None`` where the protocol does not count the
+            object), ``protocol`` and ``visible_source``.
         collect_device: ``'cpu'`` or ``'gpu'``: how processes exchange results.
         prefix: Put before the protocol in the returned keys.
+        protocols: Several names in place of ``protocol``: all are scored in one pass.
 
     Raises:
         ValueError: Unknown protocol, malformed source, buckets or file name; while scoring: a
             missing field, or masks of different sizes, with the sample named.
 
-    Source: C2F-Seg, ICCV 2023, section 4.
+    Source: C2F-Seg, ICCV 2023, section 4; the other protocols name theirs in their files.
     """
 
     def __init__(
         self,
-        protocol: str = 'c2f-image',
+        protocol: str | None = None,
         visible_source: str = 'gt',
         occlusion_buckets: Sequence[tuple[float, float]] = ((0.05, 0.3), (0.3, 0.6), (0.6, 0.95)),
         occlusion_range: tuple[float, float] | None = None,
@@ -93,39 +99,45 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
         out_file: str | os.PathLike | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        protocols: Sequence[str] | None = None,
     ) -> None:
-        self._score = get_protocol(protocol)
-        self.protocol = protocol
-        parts = [prefix] if prefix else []
-        full_prefix = '/'.join([*parts, protocol, visible_source])
-        super().__init__(visible_source, out_file, collect_device, full_prefix)
+        self.protocols = check_protocols(
+            'AmodalIoU', protocol, protocols, next(iter(PROTOCOLS)), get_protocol
+        )
+        super().__init__(visible_source, out_file, collect_device, prefix)
         self.occlusion_buckets = check_ranges(occlusion_buckets)
         self.occlusion_range = check_ranges([occlusion_range])[0] if occlusion_range else None
         self.per_category = per_category
 
     def summarise(self, results: list[ObjectResult]) -> dict[str, float]:
-        """Averages over distinct objects and logs the table.
+        """Averages over distinct objects and logs a table for each protocol.
 
         Args:
             results: One for each object.
 
         Returns:
-            dict: ``'<stage>/<form>/mIoU_full'``, ``mIoU_occ`` and the numbers of objects, each
-            also with ``_hidden_<range>`` and, by option, ``_category_<name>``.
+            dict: ``'<protocol>/<source>/<stage>/<form>/<measure>'`` and the numbers of objects,
+            each also with ``_hidden_<range>`` and, by option, ``_category_<name>``.
 
         Raises:
             ValueError: No object is left in ``occlusion_range``.
         """
-        lines = self.heading(self.protocol)
         if self.occlusion_range is not None:
-            low, high = self.occlusion_range
-            lines.append(f'only objects with a hidden share in [{low:g}, {high:g})')
             results = [r for r in results if in_range(r.occlusion_rate, self.occlusion_range)]
         if not results:
             raise ValueError('No object to average: check the data set and occlusion_range.')
-        rows = summarise_all(results, self.occlusion_buckets, self.per_category)
-        MMLogger.get_current_instance().info('\n' + format_table(lines, rows))
-        return flatten(rows)
+        values: dict[str, float] = {}
+        tables = []
+        for name in self.protocols:
+            protocol = get_protocol(name)
+            rows = summarise_all(results, name, self.occlusion_buckets, self.per_category)
+            numbers = ('objects', 'occluded') if protocol.number_occluded else ('objects',)
+            titles = [measure.title for measure in protocol.measures]
+            tables.append(format_table(self._lines(name), rows, numbers, titles))
+            start = f'{name}/{self.visible_source}'
+            values |= {f'{start}/{key}': value for key, value in flatten(rows, protocol).items()}
+        MMLogger.get_current_instance().info('\n' + '\n\n'.join(tables))
+        return values
 
     def score_sample(self, sample: Mapping[str, Any]) -> ObjectResult:
         """Scores the valid frames of one object and encodes its predictions."""
@@ -138,27 +150,48 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
             rates.append(occlusion_rate(regions))
             if self.out_file is not None:
                 entries.append(self._entry(sample, masks, t, frames[-1]))
-        scores = {column: _mean_frames([f[column] for f in frames]) for column in frames[0]}
+        scores = {
+            column: _one_score(column[0], [frame[column] for frame in frames])
+            for column in frames[0]
+        }
         category = str(sample.get('category', sample.get('category_id', 'unknown')))
         return ObjectResult(name, category, float(np.mean(rates)), scores, entries)
+
+    def _lines(self, protocol: str) -> list[str]:
+        """Returns the lines above the table of a protocol."""
+        lines = self.heading(protocol)
+        if get_protocol(protocol).unit == 'pixel':
+            lines.append('pixels of all objects pooled: big objects weigh more')
+        if self.occlusion_range is not None:
+            low, high = self.occlusion_range
+            lines.append(f'only objects with a hidden share in [{low:g}, {high:g})')
+        return lines
 
     def _collect_masks(self, sample: Mapping[str, Any], name: str) -> dict[str, NDArray[np.bool_]]:
         """Returns the masks that are scored, ``(T, H, W)`` bool each."""
         masks = truth_and_predictions(sample, self.visible_source, 'AmodalIoU')
         if self.visible_source != 'gt':
             masks['given'] = mask_field(sample, 'input_masks', 'visible', name)
+        if 'vita' in self.protocols and 'occluded' in sample['pred_masks']:
+            masks['occluded'] = mask_field(sample, 'pred_masks', 'occluded', name)
         check_shapes(masks, name)
         return masks
 
-    def _score_frame(self, regions: RegionCounts) -> dict[Column, ObjectScore]:
+    def _score_frame(self, regions: RegionCounts) -> dict[ProtocolColumn, Score]:
         predicted = self.visible_source != 'gt'
         given = regions['given'] if predicted else regions['visible']
-        scores = {}
-        for stage in STAGES:
-            if stage in regions:
-                raw = regions[stage]
-                scores[stage, 'raw'] = self._score(regions, raw, predicted)
-                scores[stage, 'post'] = self._score(regions, raw | given, predicted)
+        scores: dict[ProtocolColumn, Score] = {}
+        for name in self.protocols:
+            protocol = get_protocol(name)
+            for stage in STAGES:
+                if stage not in regions:
+                    continue
+                own_head = stage == 'refined' and 'occluded' in regions
+                hidden = regions['occluded'] if own_head else None
+                forms = {'raw': regions[stage], 'post': regions[stage] | given}
+                for form in protocol.forms:
+                    score = protocol.score(regions, forms[form], predicted, hidden)
+                    scores[name, stage, form] = score
         return scores
 
     def _entry(
@@ -166,15 +199,16 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
         sample: Mapping[str, Any],
         masks: Mapping[str, NDArray[np.bool_]],
         t: int,
-        scores: Mapping[Column, ObjectScore],
+        scores: Mapping[ProtocolColumn, Score],
     ) -> dict[str, Any]:
         """Returns the entry of frame ``t`` in the prediction file."""
-        raw = scores['refined', 'raw']
+        protocol = self.protocols[0]
+        raw = scores[protocol, 'refined', 'raw']
         entry = {
             **prediction_entry(sample, masks, t),
             'iou_full': raw.full,
             'iou_occ': raw.occluded if raw.counted > 0 else None,
-            'protocol': self.protocol,
+            'protocol': protocol,
             'visible_source': self.visible_source,
         }
         if len(masks['amodal']) > 1:
@@ -182,12 +216,6 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
         return entry
 
 
-def _mean_frames(frames: Sequence[ObjectScore]) -> ObjectScore:
+def _one_score(protocol: str, frames: Sequence[Score]) -> Score:
     """One score for a clip; a single frame keeps its score as it is."""
-    if len(frames) == 1:
-        return frames[0]
-    counted = sum(frame.counted for frame in frames)
-    full = sum(frame.full for frame in frames) / len(frames)
-    if counted <= 0:
-        return ObjectScore(full, 0.0, 0)
-    return ObjectScore(full, sum(frame.occluded for frame in frames) / counted, 1)
+    return frames[0] if len(frames) == 1 else get_protocol(protocol).merge(frames)

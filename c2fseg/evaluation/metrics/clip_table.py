@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from c2fseg.evaluation.functional import (
     FrameScores,
-    mean_by_video_frame,
-    mean_over_tracks,
+    Means,
+    clip_means,
+    get_clip_protocol,
     pooled_means,
-    track_means,
 )
 from c2fseg.evaluation.functional.frame_scores import Flags, Values
-from c2fseg.evaluation.metrics.score_table import Column, Row, percent_range
-
-Means = tuple[float, float, int, int]
-"""(mean full, mean occluded, how many went into the first, into the second)."""
-
-ClipColumn = tuple[str, str, str]
-"""(protocol, stage, form)."""
+from c2fseg.evaluation.metrics.score_table import Column, ProtocolColumn, Row, percent_range
 
 FRAMES = 'frames'  # the group of keys whose numbers belong to no published protocol
 NOTHING = float('nan')
@@ -49,7 +44,7 @@ class ClipResult:
     sample_id: str
     track: tuple[str, str]
     frames: list[int]
-    scores: dict[ClipColumn, FrameScores]
+    scores: dict[ProtocolColumn, FrameScores]
     strict: dict[Column, FrameScores]
     shares: Values
     hidden: Flags
@@ -69,6 +64,7 @@ class ClipRow:
         part: Stands before the names of the means, e.g. ``'pooled/'``.
         names: Names of the two means; ``None`` for one that is not returned.
         numbers: Names of the two numbers; ``None`` for one that is not returned.
+        counts: The two numbers by column, where they depend on the prediction.
     """
 
     row: Row
@@ -76,50 +72,57 @@ class ClipRow:
     part: str = ''
     names: tuple[str | None, str | None] = IOU
     numbers: tuple[str | None, str | None] = (None, None)
+    counts: dict[Column, tuple[int, int]] = field(default_factory=dict)
 
 
-def protocol_rows(
-    results: Sequence[ClipResult], protocol: str, columns: Sequence[Column]
-) -> list[ClipRow]:
-    """Returns the means over tracks (the protocol's own numbers), and over the pooled frames."""
-    by_track, by_frame = {}, {}
-    for column in columns:
-        scores = [result.scores[protocol, column[0], column[1]] for result in results]
-        by_track[column] = mean_over_tracks(track_means(score) for score in scores)
-        by_frame[column] = pooled_means(scores)
-    return [
-        ClipRow(_row(f'{protocol}: tracks', by_track), protocol, numbers=('tracks', 'tracks_occ')),
-        ClipRow(
-            _row(f'{protocol}: pooled frames', by_frame),
-            protocol,
-            'pooled/',
-            numbers=('frames', 'frames_occ'),
-        ),
-    ]
+class _Line(NamedTuple):
+    """How a mean of a protocol is called in the table, in the keys, and what it counts."""
+
+    title: str
+    part: str
+    unit: str
 
 
-def savos_rows(results: Sequence[ClipResult], columns: Sequence[Column]) -> list[ClipRow]:
-    """Returns the two means of ``savos``: over objects and then frames, and over all rows."""
-    by_frame: dict[Column, Means] = {}
-    by_row: dict[Column, Means] = {}
-    places = [
-        (result.track[0], frame)
-        for result in results
-        for frame, counts in zip(result.frames, _savos_scores(result, columns[0]).counts_full)
-        if counts
-    ]
-    frames = len(set(places))
-    for column in columns:
-        scores = [_savos_scores(result, column) for result in results]
-        full, occluded, rows, _ = pooled_means(scores)
-        by_row[column] = full, occluded, rows, rows
-        full = mean_by_video_frame(places, np.concatenate([s.full[s.counts_full] for s in scores]))
-        values = np.concatenate([s.occluded[s.counts_full] for s in scores])
-        by_frame[column] = full, mean_by_video_frame(places, values), frames, frames
-    return [
-        ClipRow(_row('savos: frames', by_frame), 'savos', numbers=('frames', None)),
-        ClipRow(_row('savos: rows', by_row), 'savos', 'rows/', numbers=('rows', None)),
-    ]
+LINES = {
+    'tracks': (_Line('tracks', '', 'tracks'), _Line('pooled frames', 'pooled/', 'frames')),
+    'frames': (_Line('pooled frames', '', 'frames'),),
+    'video frames': (_Line('frames', '', 'frames'), _Line('rows', 'rows/', 'rows')),
+}
+"""The rows of a protocol by how it averages: its own mean first, then all counted frames."""
+
+
+def protocol_rows(results: Sequence[ClipResult], name: str, pasted: bool) -> list[ClipRow]:
+    """Returns the protocol's own means and, where these are others, those over its frames.
+
+    Args:
+        results: One for each object.
+        name: Name of the protocol.
+        pasted: Whether post-processed numbers are shown beside raw ones.
+    """
+    protocol = get_clip_protocol(name)
+    own: dict[Column, Means] = {}
+    pooled: dict[Column, Means] = {}
+    places = [[(result.track[0], frame) for frame in result.frames] for result in results]
+    for _, stage, form in (key for key in results[0].scores if key[0] == name):
+        if form == 'post' and not (pasted or protocol.always_post):
+            continue
+        scores = [result.scores[name, stage, form] for result in results]
+        own[stage, form] = clip_means(name, scores, places)
+        pooled[stage, form] = pooled_means(scores)
+    rows = []
+    for line, means in zip(LINES[protocol.averaging], (own, pooled)):
+        row = _row(f'{name}: {line.title}', means)
+        counts = {column: mean[2:] for column, mean in means.items()}
+        rows.append(
+            ClipRow(
+                row,
+                name,
+                line.part,
+                numbers=(line.unit, f'{line.unit}_occ'),
+                counts=counts if protocol.prediction_decides else {},
+            )
+        )
+    return rows
 
 
 def frame_rows(
@@ -161,8 +164,9 @@ def frame_rows(
 def flatten_clips(rows: Sequence[ClipRow], source: str) -> dict[str, float]:
     """Returns ``'<group>/<source>/<stage>/<form>/<part><name><key>'`` -> mean in [0, 1].
 
-    The numbers read ``'<group>/<source>/<number><key>'``. A subset of nothing has its number, 0,
-    and no means; a protocol without a counted frame has NaN.
+    The numbers read ``'<group>/<source>/<number><key>'``; where the prediction decides what
+    counts, ``'<group>/<source>/<stage>/<form>/<number><key>'``. A subset of nothing has its
+    number, 0, and no means; a protocol without a counted frame has NaN.
     """
     values: dict[str, float] = {}
     for item in rows:
@@ -171,9 +175,11 @@ def flatten_clips(rows: Sequence[ClipRow], source: str) -> dict[str, float]:
             for name, mean in zip(item.names, means):
                 if name is not None:
                     values[f'{start}/{"/".join(column)}/{item.part}{name}{row.key}'] = mean
-        for name, number in zip(item.numbers, (row.objects, row.counted)):
-            if name is not None:
-                values[f'{start}/{name}{row.key}'] = number
+        counts = {f'{start}/{"/".join(column)}': pair for column, pair in item.counts.items()}
+        for place, pair in (counts or {start: (row.objects, row.counted)}).items():
+            for name, number in zip(item.numbers, pair):
+                if name is not None:
+                    values[f'{place}/{name}{row.key}'] = number
     return values
 
 
@@ -212,7 +218,3 @@ def _row(title: str, means: dict[Column, Means], key: str = '') -> Row:
     """Makes a row of (full, occluded, number, number with an occluded score) by column."""
     _, _, number, counted = next(iter(means.values()), (0.0, 0.0, 0, 0))
     return Row(title, key, number, counted, {c: (m[0], m[1]) for c, m in means.items()})
-
-
-def _savos_scores(result: ClipResult, column: Column) -> FrameScores:
-    return result.scores['savos', column[0], column[1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,37 @@ def check_source(source: str) -> str:
     if source != 'gt' and not (source.startswith('pred:') and len(source) > len('pred:')):
         raise ValueError(f"visible_source must be 'gt' or 'pred:<detector>', got {source!r}.")
     return source
+
+
+def check_protocols(
+    metric: str,
+    protocol: str | None,
+    protocols: Sequence[str] | None,
+    default: str,
+    get: Callable[[str], Any],
+) -> tuple[str, ...]:
+    """Returns the names of the protocols that a metric is asked for.
+
+    Args:
+        metric: Its name, for messages.
+        protocol: One name.
+        protocols: Several names in place of one.
+        default: The name when none is given.
+        get: Raises ValueError for a name that the metric does not know.
+
+    Raises:
+        ValueError: Both are given, or ``protocols`` is no list of different, known names.
+    """
+    if protocol is not None and protocols is not None:
+        raise ValueError(f'Give protocol or protocols to {metric}, not both.')
+    if protocol is not None and not isinstance(protocol, str):
+        raise ValueError(f'protocol must be one name, got {protocol!r}; give a list as protocols.')
+    chosen = (protocol or default,) if protocols is None else tuple(protocols)
+    if isinstance(protocols, str) or not chosen or len(set(chosen)) != len(chosen):
+        raise ValueError(f'protocols must be a list of different names, got {protocols!r}.')
+    for name in chosen:
+        get(name)
+    return chosen
 
 
 def check_ranges(ranges: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -12,31 +12,32 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
 from c2fseg.evaluation.functional import (
+    CLIP_PROTOCOLS,
     ClipRegionCounts,
     FrameScores,
+    count_masks,
     get_clip_protocol,
     hidden_shares,
-    paste_visible,
+    make_case,
+    predictions_by_form,
     read_rows,
     row_name,
-    score_c2f_video_strict,
     stability,
     true_motions,
 )
 from c2fseg.evaluation.metrics.clip_table import (
     FRAMES,
-    ClipColumn,
     ClipResult,
     ClipRow,
     flatten_clips,
     frame_rows,
     protocol_rows,
-    savos_rows,
     stability_rows,
 )
 from c2fseg.evaluation.metrics.object_metric import ObjectMetric
 from c2fseg.evaluation.metrics.sample_fields import (
     STAGES,
+    check_protocols,
     check_ranges,
     check_shapes,
     frame_flags,
@@ -48,10 +49,11 @@ from c2fseg.evaluation.metrics.sample_fields import (
     truth_and_predictions,
     valid_frames,
 )
-from c2fseg.evaluation.metrics.score_table import Column, format_table
+from c2fseg.evaluation.metrics.score_table import Column, ProtocolColumn, format_table
 from c2fseg.registry import METRICS
 
-Masks = Mapping[str, NDArray[np.bool_]]
+STRICT = 'c2f-video-strict'  # what the rows that belong to no protocol are scored by
+OTHERS = ('others', 'given_others')
 
 
 @METRICS.register_module()
@@ -76,10 +78,12 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
 
     Required in each data sample: metainfo ``sample_id``; ``gt_masks`` (visible, amodal; evaluable
     for post-processing and ``savos``) and ``pred_masks`` (amodal, optionally coarse and visible),
-    ``(T, H, W)``. Optional metainfo: ``frame_valid`` (frames that are not padding),
-    ``frame_counted`` (frames that count under ``c2f-video``; the valid ones), ``frame_indices``
-    (numbers of the frames in the video; 0 to T - 1), ``category_id``, ``image_id`` (video),
-    ``annotation_id`` (object).
+    ``(T, H, W)``; where the visible masks are predicted, for ``eoras`` and ``savos-kins-car``
+    ``input_masks`` (visible; evaluable, 1 where no other predicted mask is, for post-processing
+    and ``savos-kins-car``), which these take in place of the truth. Optional metainfo:
+    ``frame_valid`` (frames that are not padding), ``frame_counted`` (frames that count, but where
+    the masks alone decide; the valid ones), ``frame_indices`` (numbers of the frames in the
+    video; 0 to T - 1), ``category_id``, ``image_id`` (video), ``annotation_id`` (object).
 
     Args:
         protocol: One name instead of ``protocols``.
@@ -107,7 +111,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
             one track.
         FileNotFoundError: There is no ``rows_file``.
 
-    Source: C2F-Seg, ICCV 2023, section 4; SaVos, NeurIPS 2022.
+    Source: C2F-Seg, ICCV 2023, section 4; the other protocols name theirs in their files.
     """
 
     def __init__(
@@ -121,7 +125,9 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        self.protocols = _check_protocols(protocol, protocols)
+        self.protocols = check_protocols(
+            'VideoAmodalIoU', protocol, protocols, next(iter(CLIP_PROTOCOLS)), get_clip_protocol
+        )
         super().__init__(visible_source, out_file, collect_device, prefix)
         self.occlusion_buckets = check_ranges(occlusion_buckets)
         if rows_file is not None and 'savos' not in self.protocols:
@@ -137,24 +143,30 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         counted = frame_flags(sample, 'frame_counted', np.ones(num_frames, bool))[valid]
         if len(valid) < num_frames:
             masks = {key: mask[valid] for key, mask in masks.items()}
-        regions = _count(masks)
+        stages = [stage for stage in STAGES if stage in masks]
+        asked = dict.fromkeys((*self.protocols, STRICT))
+        chosen = {key: get_clip_protocol(key) for key in asked}
+        regions = count_masks(masks, stages, chosen)
         video, annotation = (plain(sample.get(key)) for key in ('image_id', 'annotation_id'))
         frames = np.array(frame_numbers(sample, num_frames))[valid].tolist()
         track = row_name(video, annotation, 0)[:2]
-        scores = self._score_protocols(regions, counted, [(*track, frame) for frame in frames])
+        scores = {key: _score(regions, key, stages, counted) for key in chosen}
+        own = {
+            (key, *column): score for key in self.protocols for column, score in scores[key].items()
+        }
         motions = true_motions(masks['amodal'])
         visible, amodal = (regions.areas(regions[key]) for key in ('visible', 'amodal'))
         result = ClipResult(
             sample_id=name,
             track=track,
             frames=frames,
-            scores=scores,
-            strict=_strict_scores(regions),
+            scores=self._take_rows(own, [(*track, frame) for frame in frames]),
+            strict=scores[STRICT],
             shares=hidden_shares(regions),
             hidden=(visible == 0) & (amodal > 0),
-            stability={key: stability(masks[key], motions) for key in STAGES if key in masks},
+            stability={stage: stability(masks[stage], motions) for stage in stages},
             truth_stability=stability(masks['amodal'], motions),
-            sees_others='others' in masks and bool(masks['others'].any()),
+            sees_others=any(masks[key].any() for key in OTHERS if key in masks),
         )
         if self.out_file is not None:
             result.entries = self._entries(sample, valid, frames, result)
@@ -173,18 +185,16 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         columns = list(results[0].strict)
         lines = self.heading(', '.join(self.protocols))
         lines.append(f'{len(results)} tracks, {sum(len(r.frames) for r in results)} frames')
-        if not any(result.sees_others for result in results):
+        sees_others = any(result.sees_others for result in results)
+        if not sees_others:
             columns = [column for column in columns if column[1] == 'raw']
             lines.append('no other object is visible in gt_masks.evaluable: no post numbers')
         rows: list[ClipRow] = []
         extra: dict[str, float] = {}
         for protocol in self.protocols:
-            if protocol == 'savos':
-                stages = dict.fromkeys(stage for stage, _ in results[0].strict)
-                rows += savos_rows(results, [(stage, 'post') for stage in stages])
-            else:
-                rows += protocol_rows(results, protocol, columns)
-            extra |= self._left_out(protocol, results, rows[-2], lines)
+            own = protocol_rows(results, protocol, sees_others)
+            rows += own
+            extra |= self._left_out(protocol, results, own[0], lines)
         rows += frame_rows(results, self.occlusion_buckets, columns)
         rows += stability_rows(results)
         table = format_table(lines, [item.row for item in rows], ('number', 'for occ'))
@@ -204,10 +214,11 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         self, protocol: str, results: list[ClipResult], row: ClipRow, lines: list[str]
     ) -> dict[str, float]:
         """Returns how much of the data a protocol leaves out, and says it above the table."""
-        if protocol != 'savos':
+        averaging = get_clip_protocol(protocol).averaging
+        if averaging == 'tracks':
             number = len(results) - row.row.objects
             what, key = 'tracks without a counted frame', 'tracks_left_out'
-        elif self._rows is not None:
+        elif protocol == 'savos' and self._rows is not None:
             scored = (r.scores['savos', 'refined', 'post'].counts_full.sum() for r in results)
             number = len(self._rows) - int(sum(scored))
             what, key = 'rows without a prediction', 'rows_without_prediction'
@@ -220,26 +231,31 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
     def _collect_masks(self, sample: Mapping[str, Any], name: str) -> dict[str, NDArray[np.bool_]]:
         """Returns the masks that are scored, ``(T, H, W)`` bool; ``others`` is not evaluable."""
         masks = truth_and_predictions(sample, self.visible_source, 'VideoAmodalIoU')
-        if 'evaluable' in sample['gt_masks'] or 'savos' in self.protocols:
+        chosen = [get_clip_protocol(protocol) for protocol in self.protocols]
+        given = [item for item in chosen if item.source == 'given' and self.visible_source != 'gt']
+        true = [item for item in chosen if item not in given]
+        if 'evaluable' in sample['gt_masks'] or any(item.requires_others for item in true):
             masks['others'] = ~mask_field(sample, 'gt_masks', 'evaluable', name)
+        if given:
+            masks['given'] = mask_field(sample, 'input_masks', 'visible', name)
+            known = 'evaluable' in sample['input_masks']
+            if known or any(item.requires_others for item in given):
+                masks['given_others'] = ~mask_field(sample, 'input_masks', 'evaluable', name)
         check_shapes(masks, name)
         return masks
 
-    def _score_protocols(
-        self, regions: ClipRegionCounts, counted: NDArray[np.bool_], names: list
-    ) -> dict[ClipColumn, FrameScores]:
-        scores = {}
-        for protocol in self.protocols:
-            chosen = get_clip_protocol(protocol)
-            for (stage, form), region in _regions_by_form(regions).items():
-                if form == 'raw' and chosen.always_post:
-                    continue
-                score = chosen.score(regions, region, counted)
-                if protocol == 'savos' and self._rows is not None:
-                    listed = np.array([name in self._rows for name in names], dtype=bool)
-                    score = score._replace(counts_full=listed, counts_occluded=listed)
-                scores[protocol, stage, form] = score
-        return scores
+    def _take_rows(
+        self, scores: dict[ProtocolColumn, FrameScores], names: list
+    ) -> dict[ProtocolColumn, FrameScores]:
+        """Counts the rows of the list, where there is one, in place of those of the truth."""
+        if self._rows is None:
+            return scores
+        listed = np.array([name in self._rows for name in names], dtype=bool)
+        changed = {'counts_full': listed, 'counts_occluded': listed}
+        return {
+            column: score._replace(**changed) if column[0] == 'savos' else score
+            for column, score in scores.items()
+        }
 
     def _entries(
         self, sample: Mapping[str, Any], valid: NDArray, frames: list[int], result: ClipResult
@@ -265,39 +281,17 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
         return entries
 
 
-def _count(masks: Masks) -> ClipRegionCounts:
-    own = {key: mask for key, mask in masks.items() if key != 'others'}
-    return ClipRegionCounts(own, {key: masks[key] for key in masks.keys() - own.keys()})
-
-
-def _regions_by_form(regions: ClipRegionCounts) -> dict[Column, NDArray[np.bool_]]:
-    found = {}
-    for stage in STAGES:
-        if stage in regions:
-            found[stage, 'raw'] = regions[stage]
-            if 'others' in regions:
-                found[stage, 'post'] = paste_visible(regions, regions[stage])
-    return found
-
-
-def _strict_scores(regions: ClipRegionCounts) -> dict[Column, FrameScores]:
-    counted = np.ones(len(regions.areas(regions['amodal'])), bool)
-    return {
-        column: score_c2f_video_strict(regions, region, counted)
-        for column, region in _regions_by_form(regions).items()
-    }
-
-
-def _check_protocols(protocol: str | None, protocols: Sequence[str] | None) -> tuple[str, ...]:
-    if protocol is not None and protocols is not None:
-        raise ValueError('Give protocol or protocols to VideoAmodalIoU, not both.')
-    chosen = ('c2f-video',) if protocols is None else tuple(protocols)
-    chosen = chosen if protocol is None else (protocol,)
-    if isinstance(protocols, str) or not chosen or len(set(chosen)) != len(chosen):
-        raise ValueError(f'protocols must be a list of different names, got {protocols!r}.')
-    for name in chosen:
-        get_clip_protocol(name)
-    return chosen
+def _score(
+    regions: ClipRegionCounts, name: str, stages: Sequence[str], counted: NDArray[np.bool_]
+) -> dict[Column, FrameScores]:
+    """Scores one object under one protocol, for each stage and form."""
+    protocol = get_clip_protocol(name)
+    scores = {}
+    for stage in stages:
+        case = make_case(regions, name, protocol, stage, counted)
+        for form, region in predictions_by_form(case, protocol).items():
+            scores[stage, form] = protocol.score(case, region)
+    return scores
 
 
 def _check_tracks(results: Sequence[ClipResult]) -> None:
