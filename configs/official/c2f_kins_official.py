@@ -3,34 +3,22 @@
 #   - pictures in [0, 1], with neither mean nor deviation;
 #   - the group of parameters without decay was empty: no bias of the transformer and neither
 #     LayerNorm of a block was trained, and all other weights decay.
-_base_ = '../c2f_kins.py'
+_base_ = [
+    '../_base_/models/c2f_published.py',
+    '../_base_/datasets/kins.py',
+    '../_base_/schedules/c2f_150k_official.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
     data_preprocessor=dict(_delete_=True, type='AmodalDataPreprocessor'),
     tokenizer=dict(
-        init_cfg=dict(checkpoint='work_dirs/vqgan_kins_official/iter_100000.pth'),
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/vqgan_kins_official/iter_100000.pth',
+            prefix='autoencoder.',
+        ),
     ),
 )
-optim_wrapper = dict(
-    paramwise_cfg=dict(
-        _delete_=True,
-        custom_keys={
-            **{
-                f'transformer.blocks.{block}.{name}': dict(lr_mult=0.0, decay_mult=0.0)
-                for block in range(12)
-                for name in (
-                    'norm1',
-                    'norm2',
-                    'attn.qkv.bias',
-                    'attn.proj.bias',
-                    'mlp.0.bias',
-                    'mlp.2.bias',
-                )
-            },
-            **{
-                f'transformer.{name}.bias': dict(lr_mult=0.0, decay_mult=0.0)
-                for name in ('feature_proj', 'head', 'head.norm1', 'head.dense', 'head.norm2')
-            },
-        },
-    ),
-)
+
+default_hooks = dict(visualization=dict(type='AmodalVisualizationHook', num_val_samples=8))
