@@ -13,6 +13,8 @@ from mmengine.structures import PixelData
 from c2fseg.registry import TRANSFORMS
 from c2fseg.structures import AmodalDataSample
 
+from .loading import origin
+
 META_KEYS = (
     'sample_id',
     'image_id',
@@ -96,8 +98,18 @@ class PackAmodalInputs(BaseTransform):
                 visible=_crop_tensor(results['gt_crop_visible_mask']),
                 amodal=_crop_tensor(results['gt_crop_amodal_mask']),
             )
-        if (self.pack_full_masks or self.pack_full_visible) and results.get('flipped'):
-            raise ValueError('a mirrored crop has no place in the image: drop FlipObject here')
+        if (self.pack_full_masks or self.pack_full_visible) and (
+            results.get('flipped') or results.get('warped')
+        ):
+            raise ValueError(
+                'a mirrored or warped crop has no place in the image: drop FlipObject and '
+                'WarpObject here'
+            )
+        if self.pack_full_masks and 'gt_amodal_mask' not in results:
+            raise ValueError(
+                f'{origin(results)}: no amodal mask, hence nothing to train on or to score: where '
+                f'the data set is read with inference=True, pack with pack_full_masks=False'
+            )
         if self.pack_full_masks:
             visible = torch.from_numpy(results['gt_visible_mask'] != 0)
             given = results.get('evaluable_mask')
