@@ -13,6 +13,7 @@ from .optim_wrapper_constructors import (
     MultiOptimWrapperConstructor,
     TrainableOptimWrapperConstructor,
 )
+from .plain_log_processor import PlainLogProcessor
 from .samplers import ResumableInfiniteSampler
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     'InvalidLossError',
     'InvalidLossHook',
     'MultiOptimWrapperConstructor',
+    'PlainLogProcessor',
     'ReconstructionVisualizationHook',
     'ResumableInfiniteSampler',
     'ResumableIterLoop',

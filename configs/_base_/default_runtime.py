@@ -19,7 +19,7 @@ default_hooks = dict(
 
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='AmodalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)
+log_processor = dict(type='PlainLogProcessor', window_size=50, by_epoch=False)
 log_level = 'INFO'
 
 load_from = None
