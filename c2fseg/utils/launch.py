@@ -207,12 +207,13 @@ def check_files(config: Config, *splits: str, pretrained: bool = True) -> None:
     for split in splits:
         loader = config.get(f'{split}_dataloader') or {}
         dataset = loader.get('dataset', {})
-        name = dataset.get('ann_file')
-        if not name:
-            continue
-        path = Path(dataset.get('data_root') or '') / name
-        if not path.is_file():
-            raise UserError(f'Annotation file {path.resolve()} does not exist: {_advice(dataset)}')
+        names = dataset.get('ann_file') or []
+        for name in [names] if isinstance(names, str) else names:
+            path = Path(dataset.get('data_root') or '') / name
+            if not path.exists():  # a folder of annotation files is one, too
+                raise UserError(
+                    f'Annotation file {path.resolve()} does not exist: {_advice(dataset, name)}'
+                )
     for key, name in _pretrained(config.get('model') or {}, 'model') if pretrained else ():
         if '://' not in name and not Path(name).expanduser().is_file():
             raise UserError(
@@ -228,11 +229,11 @@ def _how_to_get_weights(key: str) -> str:
     return 'train the first stage (tools/train.py configs/vqgan_*.py)'
 
 
-def _advice(dataset: dict) -> str:
+def _advice(dataset: dict, ann_file: str) -> str:
     root = dataset.get('data_root') or '.'
     if dataset.get('type') == 'MOViDADataset' and Path(root).name.startswith('shapes'):
         return f'make the data with "python tools/dataset_converters/make_clips.py --out {root}".'
-    if Path(str(dataset['ann_file'])).name.startswith('shapes_'):
+    if Path(ann_file).name.startswith('shapes_'):
         return f'make the data with "python tools/dataset_converters/make_shapes.py --out {root}".'
     return (
         'put the data set there (docs/datasets.md), or give its place with '
