@@ -2,8 +2,8 @@
 
     python tools/dataset_converters/labelme_to_coco_amodal.py LABELS OUT.json
     python tools/dataset_converters/labelme_to_coco_amodal.py labels \\
-        data/coco_amodal/annotations/train.json --img-dir data/coco_amodal/images \\
-        --val data/coco_amodal/annotations/val.json --val-ratio 0.2 --seed 0
+        data/own/annotations/train.json --img-dir data/own/images \\
+        --val data/own/annotations/val.json --val-ratio 0.2 --seed 0
 
 How objects are drawn in labelme:
 

@@ -130,12 +130,14 @@ def _indexed(entries: Any, kind: str, keys: tuple[str, ...], source: SourceFile)
     indexed: dict[Any, dict] = {}
     for entry in _list(entries, kind, source):
         with_twin = [indexed[entry['id']], entry] if _has_twin(entry, indexed) else [entry]
-
-        def check(checked: list = with_twin) -> None:
-            indexed.update(index_by_id(checked, kind, keys, _name(source)))
-
-        _try(check, f'{kind} {id_of(entry)}', source)
+        _try(source, f'{kind} {id_of(entry)}', _index_into, indexed, with_twin, kind, keys)
     return indexed
+
+
+def _index_into(
+    indexed: dict[Any, dict], entries: list, kind: str, keys: tuple[str, ...], file: str
+) -> None:
+    indexed.update(index_by_id(entries, kind, keys, file))
 
 
 def _has_twin(entry: Any, indexed: dict[Any, dict]) -> bool:
@@ -152,12 +154,7 @@ def _read_annotations(content: Mapping[str, Any], source: SourceFile, flavour: F
     crowds = 0
     for entry in content.get('annotations', []):
         where = f'annotation {id_of(entry)}'
-
-        def check(entry: Mapping[str, Any] = entry, where: str = where) -> None:
-            require(entry, where, keys, _name(source))
-            check_ids(entry, source.images, source.categories, seen, _name(source))
-
-        if not _try(check, where, source):
+        if not _try(source, where, _check_annotation, entry, where, keys, source, seen):
             continue
         if entry.get('iscrowd', 0):
             crowds += 1
@@ -179,17 +176,25 @@ def _read_annotations(content: Mapping[str, Any], source: SourceFile, flavour: F
     return crowds
 
 
+def _check_annotation(
+    entry: Mapping[str, Any],
+    where: str,
+    keys: Sequence[str],
+    source: SourceFile,
+    seen: set[Any],
+    file: str,
+) -> None:
+    require(entry, where, keys, file)
+    check_ids(entry, source.images, source.categories, seen, file)
+
+
 def _read_boxes(
     entry: Mapping[str, Any], flavour: Flavour, where: str, source: SourceFile
 ) -> Iterator[tuple[str, list[float]]]:
     """The boxes of an annotation that are boxes; the others become findings."""
     for key in flavour.boxes:
         alone = flavour._replace(boxes=(key,))
-
-        def check(alone: Flavour = alone) -> None:
-            check_boxes(entry, alone, _name(source))
-
-        if entry.get(key) is not None and _try(check, where, source):
+        if entry.get(key) is not None and _try(source, where, check_boxes, entry, alone):
             yield key, entry[key]
 
 
@@ -201,17 +206,7 @@ def _read_regions(content: Mapping[str, Any], source: SourceFile) -> None:
         # Pictures need no entry of their own here, and there are no categories.
         ids = {'category_id': 0, **{key: entry.get(key) for key in ('id', 'image_id')}}
         images = source.images if 'images' in content else {_hashable(entry.get('image_id')): None}
-
-        def check(
-            entry: Mapping = entry, where: str = where, ids: dict = ids, images: Mapping = images
-        ) -> None:
-            require(entry, where, ('id', 'image_id', 'regions'), _name(source))
-            check_ids(ids, images, {0: None}, seen, _name(source))
-            regions = entry['regions']
-            number = len(regions) if isinstance(regions, list) else 0
-            check_depth(entry.get('depth_constraint'), number, f'{where} of {_name(source)}')
-
-        if not _try(check, where, source):
+        if not _try(source, where, _check_regions, entry, where, ids, images, seen):
             continue
         if 'images' not in content:
             source.images.setdefault(entry['image_id'], _unnamed_image(entry, source.path))
@@ -219,9 +214,25 @@ def _read_regions(content: Mapping[str, Any], source: SourceFile) -> None:
             _read_region(region, place, ids, source)
 
 
+def _check_regions(
+    entry: Mapping[str, Any],
+    where: str,
+    ids: Mapping[str, Any],
+    images: Mapping[Any, Any],
+    seen: set[Any],
+    file: str,
+) -> None:
+    require(entry, where, ('id', 'image_id', 'regions'), file)
+    if not isinstance(entry['id'], int):
+        raise TypeError(f'{where} of {file}: id is a whole number, got {entry["id"]!r}')
+    check_ids(ids, images, {0: None}, seen, file)
+    number = len(entry['regions']) if isinstance(entry['regions'], list) else 0
+    check_depth(entry.get('depth_constraint'), number, f'{where} of {file}')
+
+
 def _read_region(region: Any, place: int, ids: Mapping[str, Any], source: SourceFile) -> None:
     where = f'region {place} of annotation {ids["id"]}'
-    if not _try(lambda: require(region, where, REGION_KEYS, _name(source)), where, source):
+    if not _try(source, where, require, region, where, REGION_KEYS):
         return
     source.objects.append(
         SourceObject(
@@ -263,10 +274,20 @@ def _unnamed_image(entry: Mapping[str, Any], path: str) -> SourceImage:
 # -------------------------------------------------------------------- small helpers
 
 
-def _try(check: Callable[[], None], where: str, source: SourceFile) -> bool:
-    """Run a check that raises; what it says becomes a finding. True: nothing was wrong."""
+def _try(source: SourceFile, where: str, check: Callable[..., None], *arguments: Any) -> bool:
+    """Run a check that raises; what it says becomes a finding.
+
+    Args:
+        source: What is read; its name is the last argument of the check.
+        where: What the check is about.
+        check: The check.
+        arguments: Its arguments but the last.
+
+    Returns:
+        True when nothing was wrong.
+    """
     try:
-        check()
+        check(*arguments, _name(source))
     except (KeyError, TypeError, ValueError) as error:
         kind = next(name for kind, name in KINDS_OF_ERRORS.items() if isinstance(error, kind))
         source.findings.append(Finding(kind, where, _words(error)))
