@@ -19,7 +19,12 @@ from mmengine.logging import print_log
 from c2fseg.registry import TRANSFORMS
 
 from . import transforms
-from .record_checks import describe_occlusion, find_whole_records, refuse_area_arguments
+from .record_checks import (
+    find_whole_records,
+    group_by_picture,
+    refuse_area_arguments,
+    report_occlusion,
+)
 from .record_masks import MaskAreas, mask_areas, to_rles
 from .sample_draw import SampleDraw
 from .visible_mask_file import open_visible_masks
@@ -72,7 +77,8 @@ class BaseAmodalDataset(BaseDataset):
             :class:`c2fseg.datasets.visible_mask_file.VisibleMaskFile`.
         indices: Keep the first n objects, or those at these positions, after all filters.
         serialize_data: Hold the records as bytes that worker processes share.
-        test_mode: Validation or test: no object may be listed twice.
+        test_mode: Validation or test: no object may be listed twice, and objects of a picture come
+            one after another, in the order of the first of each; otherwise the file's order stays.
         lazy_init: Do not read the annotation file yet.
 
     Raises:
@@ -330,16 +336,8 @@ class BaseAmodalDataset(BaseDataset):
                 f'{self.ann_file}: no object is left (read {len(self.data_list)}, '
                 f'occlusion_range={self.occlusion_range}, dropped before: {dict(self._dropped)})'
             )
-        self._report_occlusion(records)
-        return records
-
-    def _report_occlusion(self, records: list[dict]) -> None:
-        hidden = (
-            f'hidden: {describe_occlusion([r["occlusion_rate"] for r in records])}'
-            if self.knows_areas
-            else 'their masks are read when they are loaded'
-        )
-        print_log(f'{self.ann_file}: {len(records)} objects, {hidden}', 'current', logging.INFO)
+        report_occlusion(self.ann_file, records, self.knows_areas)
+        return group_by_picture(records) if self.test_mode else records
 
     def _without_broken_images(self, records: list[dict]) -> list[dict]:
         loaders = [t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames)]

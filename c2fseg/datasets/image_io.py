@@ -95,7 +95,7 @@ def _decode(content: bytes, image: Image.Image, exif: str) -> np.ndarray:
 def _orientation(content: bytes, image: Image.Image) -> int:
     """Read what EXIF says of a picture's orientation, 1 (upright) where it says nothing."""
     # A TIFF's orientation is its own and no EXIF: all decoders turn it.
-    if image.format == 'TIFF' or (image.format == 'PNG' and b'eXIf' not in content):
+    if image.format == 'TIFF' or (image.format == 'PNG' and b'eXIf' not in _png_kinds(content)):
         return 1
     if image.format == 'PNG' and 'exif' not in image.info:
         image.load()  # it may stand behind the pixels
@@ -200,6 +200,15 @@ def _damage(content: bytes) -> str | None:
     except (EOFError, OSError, SyntaxError, ValueError) as error:
         return f'{error} ({len(content)} bytes)'
     return None
+
+
+def _png_kinds(content: bytes) -> set[bytes]:
+    """Name the kinds of chunks of a whole PNG."""
+    kinds, place = set(), len(PNG_MAGIC)
+    while place + 12 <= len(content):
+        kinds.add(content[place + 4 : place + 8])
+        place += 12 + int.from_bytes(content[place : place + 4], 'big')
+    return kinds
 
 
 def _png_damage(content: bytes) -> str | None:

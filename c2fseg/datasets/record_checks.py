@@ -90,6 +90,41 @@ def find_whole_records(
     return whole
 
 
+def group_by_picture(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bring the objects of a picture together, so that each is read once.
+
+    Args:
+        records: As a data set stores them; clips that do not name their pictures stay where they
+            are.
+
+    Returns:
+        The records, those of a picture one after another, in the order of the first of each.
+    """
+    if not all('img_paths' in record for record in records):
+        return records
+    first: dict[tuple[str, ...], int] = {}
+    places = [first.setdefault(tuple(r['img_paths']), len(first)) for r in records]
+    return [records[place] for place in np.argsort(places, kind='stable')]
+
+
+def report_occlusion(
+    ann_file: str, records: Sequence[dict[str, Any]], knows_areas: bool = True
+) -> None:
+    """Log how many objects there are and how far they are hidden.
+
+    Args:
+        ann_file: Whose objects they are.
+        records: With ``occlusion_rate``.
+        knows_areas: Whether that is a number.
+    """
+    hidden = (
+        f'hidden: {describe_occlusion([r["occlusion_rate"] for r in records])}'
+        if knows_areas
+        else 'their masks are read when they are loaded'
+    )
+    print_log(f'{ann_file}: {len(records)} objects, {hidden}', 'current', logging.INFO)
+
+
 def describe_occlusion(rates: Sequence[float]) -> str:
     """Say in one line how many objects are hidden how far.
 
