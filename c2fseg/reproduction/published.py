@@ -24,12 +24,14 @@ class Published:
         occluded: mIoU of the hidden part, percent.
         source: Where it was published.
         sure: Whether it was read there, for this very data set; otherwise it is hearsay.
+        digits: Decimals that were published.
     """
 
     full: float
     occluded: float
     source: str
     sure: bool = True
+    digits: int = 2
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,10 @@ def _supplement(table: int, scores: dict[str, tuple[float, float]]) -> dict[str,
     return {name: Published(full, occluded, source) for name, (full, occluded) in scores.items()}
 
 
-def _hearsay(source: str, scores: dict[str, tuple[float, float]]) -> dict[str, Published]:
-    return {name: Published(*pair, source, sure=False) for name, pair in scores.items()}
+def _hearsay(
+    source: str, scores: dict[str, tuple[float, float]], digits: int = 2
+) -> dict[str, Published]:
+    return {name: Published(*pair, source, False, digits) for name, pair in scores.items()}
 
 
 _STEPS = {
@@ -173,10 +177,8 @@ TABLES: dict[str, PaperTable] = {
                 None,
                 None,
                 {
-                    **_hearsay(
-                        _BY_MEMORY,
-                        {'kins': (78.02, 38.14), 'cocoa': (76.91, 20.34), 'fishbowl': (87.0, 65.0)},
-                    ),
+                    **_hearsay(_BY_MEMORY, {'kins': (78.02, 38.14), 'cocoa': (76.91, 20.34)}),
+                    **_hearsay(f'about, {_BY_MEMORY}', {'fishbowl': (87.0, 65.0)}, digits=1),
                     **_hearsay(_MOVI_D, {'movid_a': (64.35, 27.31)}),
                 },
             ),
@@ -200,7 +202,7 @@ TABLES: dict[str, PaperTable] = {
                 None,
                 None,
                 {
-                    **_hearsay(_BY_MEMORY, {'fishbowl': (88.6, 71.6)}),
+                    **_hearsay(_BY_MEMORY, {'fishbowl': (88.6, 71.6)}, digits=1),
                     **_hearsay(_MOVI_D, {'movid_a': (60.61, 22.64)}),
                 },
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,6 +19,7 @@ Pair = tuple[float, float]
 
 FORMS = ('post', 'raw')
 DASH = '–'
+WIDTH = 110  # of lines of text, in characters
 # What stands in a cell for how a score came about.
 MARKS = {'trained': 'T', 'evaluated': 'E', 'no weights': 'N'}
 PUBLISHED_PROTOCOLS = {
@@ -95,8 +97,8 @@ def format_tables(plan: Plan, results: Results) -> str:
                 lines = _down(plan, table, families, form, results)
             if lines:
                 parts.append(f'{protocol}, {form}:\n\n' + '\n'.join(lines))
-        parts.extend(_warnings(plan, table, results))
-    parts.append(LEGEND)
+        parts.extend(textwrap.fill(text, WIDTH) for text in _warnings(plan, table, results))
+    parts.append(textwrap.fill(LEGEND, WIDTH))
     parts.append('## Runs')
     parts.append('\n'.join(_run_line(result) for result in results.values()) or 'None yet.')
     return '\n\n'.join(parts) + '\n'
@@ -126,8 +128,8 @@ def _across(
         if family in plan.families:
             cells = [_our_cell(plan, table, v, family, form, results) for v in table.variants]
             rows.append([title, 'ours', *cells])
-    heads = [v.label for v in table.variants]
-    return _markdown(['data set', table.corner, *heads], rows) if rows else []
+    heads = [f'{table.corner} = {variant.label}' for variant in table.variants]
+    return _markdown(['data set', '', *heads], rows) if rows else []
 
 
 def _down(
@@ -141,7 +143,8 @@ def _down(
     for variant in table.variants:
         if form == 'post' and variant.published:
             cells = [_published_cell(variant.published.get(family)) for family in families]
-            rows.append([variant.label, 'published', *cells])
+            if any(cell != DASH for cell in cells):
+                rows.append([variant.label, 'published', *cells])
         if any(label == variant.label for label, family in ran if family in families):
             cells = [_our_cell(plan, table, variant, f, form, results) for f in families]
             rows.append([variant.label, 'ours', *cells])
@@ -160,7 +163,8 @@ def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def _published_cell(score: Published | None) -> str:
     if score is None:
         return DASH
-    return f'{score.full:.2f} / {score.occluded:.2f}{"" if score.sure else " ?"}'
+    full, occluded = (f'{value:.{score.digits}f}' for value in (score.full, score.occluded))
+    return f'{full} / {occluded}{"" if score.sure else " ?"}'
 
 
 def _our_cell(
@@ -236,7 +240,13 @@ def _run_line(result: Result) -> str:
         f'decoding: {details["decoding"]}',
         ', '.join(own),
     ]
-    return '- ' + '; '.join(facts)
+    return textwrap.fill(
+        '- ' + '; '.join(facts),
+        WIDTH,
+        subsequent_indent='  ',
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _counts(result: Result) -> dict[str, float]:

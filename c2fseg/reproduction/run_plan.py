@@ -151,5 +151,10 @@ def _details(config: Config, run: Evaluation) -> dict[str, str]:
         'split': str(dataset.ann_file),
         'visible_source': evaluator.get('visible_source', 'gt'),
         'decoding': decoding,
-        'crop': f'box of the visible mask x {crops[0]["enlarge"]}' if crops else 'none',
+        'crop': _crop(crops[0]) if crops else 'none',
     }
+
+
+def _crop(step: Mapping[str, Any]) -> str:
+    """Which box the window is laid around, and how far it is enlarged."""
+    return f'box of the {step.get("box_from", "visible")} mask x {step["enlarge"]}'

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from c2fseg.visualization.amodal_visualizer import AmodalVisualizer
 from c2fseg.visualization.clip_panels import draw_clip
-from c2fseg.visualization.drawing import draw_object, draw_outline
+from c2fseg.visualization.comparison import (
+    ComparedClip,
+    ComparedFrame,
+    draw_clip_comparison,
+    draw_comparison,
+)
+from c2fseg.visualization.drawing import DrawStyle, draw_object, draw_outline
 from c2fseg.visualization.image_io import write_png
 from c2fseg.visualization.panels import (
     PanelObject,
@@ -17,8 +23,13 @@ from c2fseg.visualization.video_writers import open_writer
 
 __all__ = [
     'AmodalVisualizer',
+    'ComparedClip',
+    'ComparedFrame',
+    'DrawStyle',
     'PanelObject',
     'draw_clip',
+    'draw_clip_comparison',
+    'draw_comparison',
     'draw_legend',
     'draw_object',
     'draw_object_row',
