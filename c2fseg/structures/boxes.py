@@ -74,7 +74,7 @@ def crop_window(
     ``centre + length // 2``, the last one included.
 
     Args:
-        box: Box xyxy in pixels with exclusive ends. Fractions are cut off.
+        box: Box xyxy in pixels with exclusive ends. Fractions count until the rounding above.
         enlarge: Factor on the box's sides, positive.
         image_size: (H, W) of the image.
         square: Give the box the length of its longer side in both directions first.
@@ -89,8 +89,8 @@ def crop_window(
 
     Source: C2F-Seg, ICCV 2023, implementation details (crop rule and rounding).
     """
-    x0, y0, x1, y1 = (int(value) for value in box)
-    if x1 <= x0 or y1 <= y0:
+    x0, y0, x1, y1 = np.asarray(box).tolist()
+    if not (x1 > x0 and y1 > y0):
         raise ValueError(
             f'crop_window expects a box xyxy with positive width and height, got {list(box)}; '
             f'an empty mask has no box'
@@ -101,7 +101,7 @@ def crop_window(
     longer = max(x1 - x0, y1 - y0)
     window = []
     for start, end, limit in ((x0, x1, width), (y0, y1, height)):
-        centre = (start + end) // 2
+        centre = int((start + end) // 2)
         half = int((longer if square else end - start) * enlarge) // 2
         low, high = centre - half, centre + half + 1
         if clip:

@@ -19,8 +19,8 @@ MASK_KEYS = {
     'gt_visible_mask': 'gt_crop_visible_mask',
     'gt_amodal_mask': 'gt_crop_amodal_mask',
 }
-# What the window is laid around: the mask that the model is given, or the one it is to find.
-BOX_SOURCES = {'visible': 'visible_mask', 'amodal': 'gt_amodal_mask'}
+# What the window is laid around: the mask that the model is given, the one it is to find, or boxes.
+BOX_SOURCES = {'visible': 'visible_mask', 'amodal': 'gt_amodal_mask', 'record': 'window_boxes'}
 
 
 @TRANSFORMS.register_module()
@@ -33,7 +33,8 @@ class CropObject(BaseTransform):
 
     Required Keys: ``visible_mask`` (T, H, W).
 
-    Optional Keys: ``img`` (T, H, W, 3), ``gt_visible_mask``, ``gt_amodal_mask`` (T, H, W).
+    Optional Keys: ``img`` (T, H, W, 3), ``gt_visible_mask``, ``gt_amodal_mask`` (T, H, W);
+    ``window_boxes`` (T, 4) xyxy for ``box_from='record'``.
 
     Modified Keys: none.
 
@@ -57,11 +58,12 @@ class CropObject(BaseTransform):
             the upper left of its crop; the rest is zero. ``crop_boxes`` holds the whole crop then.
         box_from: 'visible'; 'amodal' lays the window around ``gt_amodal_mask``, which **leaks the
             truth**: the place and size of the crop tell how far the object reaches. Only to repeat
-            published numbers that were reached in this way.
+            published numbers that were reached in this way. 'record' takes the boxes that the
+            record has (of a detector, in the published lists; see ``published_lists.py``).
 
     Raises:
-        KeyError: When the mask that ``box_from`` names is not there.
-        ValueError: When no frame of it has a pixel, or an argument is wrong.
+        KeyError: When what ``box_from`` names is not there.
+        ValueError: When no frame of it has a pixel or extent, or an argument is wrong.
 
     Source: C2F-Seg, ICCV 2023, implementation details, and reference implementation ('corner').
     """
@@ -127,15 +129,14 @@ class CropObject(BaseTransform):
             raise KeyError(
                 f'{origin(results)}: no {key} for CropObject(box_from={self.box_from!r})'
             )
-        masks = results[key]
-        boxes = masks_to_boxes(masks)
-        if not boxes.any():
+        boxes = results[key] if self.box_from == 'record' else masks_to_boxes(results[key])
+        if not np.any(boxes):
             raise ValueError(
                 f'{origin(results)}: its {self.box_from} mask is empty, nothing to crop'
             )
         low, high = self.enlarge
         factor = low if low == high else np.random.uniform(low, high)
-        size = masks.shape[1:]
+        size = results['visible_mask'].shape[1:]
         windows = track_windows(boxes, factor, size, self.square, self.clip, self.track_scale)
         if self.track_scale != 'corner':
             return windows, windows
