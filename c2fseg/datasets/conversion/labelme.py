@@ -173,9 +173,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f'it is not JSON: {error}') from error
     if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
         found = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(
-            f"it is no labelme file: expected a dict with a list 'shapes', got {found}"
-        )
+        raise ValueError(f"no labelme file: expected a dict with a list 'shapes', got {found}")
     return content
 
 
