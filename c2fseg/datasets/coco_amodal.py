@@ -3,12 +3,10 @@ ones."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
 from pycocotools import mask as coco_mask
 
 from c2fseg.registry import DATASETS
@@ -246,10 +244,3 @@ class CocoAmodalDataset(BaseCocoDataset):
             self._odd('empty visible mask', 'dropped', where)
             return False
         return super()._keep(where, areas)
-
-    def _report_occlusion(self, records: list[dict]) -> None:
-        if not self.inference:
-            super()._report_occlusion(records)
-            return
-        words = f'{self.ann_file}: {len(records)} objects, whose amodal masks are not read'
-        print_log(words, 'current', logging.INFO)

@@ -114,14 +114,16 @@ def report_occlusion(
 
     Args:
         ann_file: Whose objects they are.
-        records: With ``occlusion_rate``.
-        knows_areas: Whether that is a number.
+        records: With ``occlusion_rate``, nan where there are no amodal masks.
+        knows_areas: False where the masks have not been read yet.
     """
-    hidden = (
-        f'hidden: {describe_occlusion([r["occlusion_rate"] for r in records])}'
-        if knows_areas
-        else 'their masks are read when they are loaded'
-    )
+    rates = [record['occlusion_rate'] for record in records]
+    if not knows_areas:
+        hidden = 'their masks are read when they are loaded'
+    elif np.isnan(rates).any():
+        hidden = 'without amodal masks'
+    else:
+        hidden = f'hidden: {describe_occlusion(rates)}'
     print_log(f'{ann_file}: {len(records)} objects, {hidden}', 'current', logging.INFO)
 
 
