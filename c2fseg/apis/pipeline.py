@@ -36,10 +36,12 @@ class InferencePipeline:
                     f'{", ".join(types)}): expected the config of an amodal model'
                 )
         self.exif = 'apply'
+        self.channel_order = 'rgb'  # also where each record would say it: for given masks only
         kept = []
         for step in steps:
             if step['type'] == 'LoadFrames':
                 self.exif = step.get('exif', 'apply')
+                self.channel_order = step.get('channel_order', 'rgb')
             # The frames of a clip are chosen by windows, not by the data set's rule.
             if step['type'].startswith('Load') or step['type'] == 'SampleClip':
                 continue
@@ -47,6 +49,8 @@ class InferencePipeline:
                 keys = step.get('meta_keys', META_KEYS)
                 known = tuple(key for key in keys if key not in UNKNOWN_META)
                 step = {**step, 'pack_full_masks': False, 'meta_keys': known}
+            if step['type'] == 'CropObject':  # neither truth nor a detector's box is at hand
+                step = {**step, 'box_from': 'visible'}
             kept.append(step)
         self.transforms = Compose(kept)
 
@@ -86,7 +90,8 @@ class InferencePipeline:
         """
         count = len(frames)
         results = {
-            'img': frames,  # (T, H, W, 3)
+            # (T, H, W, 3)
+            'img': frames[..., ::-1] if self.channel_order == 'bgr' else frames,
             'visible_mask': visible,  # (T, H, W)
             'height': frames.shape[1],
             'width': frames.shape[2],
