@@ -1,4 +1,4 @@
-"""Clips for the tests of video scores: frames of one line, drawn as text, and samples of them."""
+"""Masks of the tests of scores: images and frames of one line, drawn as text, and samples."""
 
 from __future__ import annotations
 

@@ -78,11 +78,9 @@ def match_by_visible_iou(
             'Visible masks to match must be (m, H, W) and (n, H, W) of one size, got shapes '
             f'{predicted.shape} and {true.shape}.'
         )
-    first, second = (
-        masks.reshape(len(masks), -1).astype(np.float64) for masks in (predicted, true)
-    )
-    both = first @ second.T  # (m, n)
-    either = first.sum(1)[:, None] + second.sum(1)[None] - both
+    first, second = predicted.astype(np.float64), true.astype(np.float64)
+    both = np.tensordot(first, second, axes=((1, 2), (1, 2)))  # (m, n)
+    either = first.sum((1, 2))[:, None] + second.sum((1, 2)) - both
     iou = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
     iou[iou < threshold] = 0
     rows, columns = linear_sum_assignment(iou, maximize=True)
