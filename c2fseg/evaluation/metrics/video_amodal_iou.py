@@ -195,6 +195,11 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
             own = protocol_rows(results, protocol, sees_others)
             rows += own
             extra |= self._left_out(protocol, results, own[0], lines)
+            if any(len(set(item.counts.values())) > 1 for item in own):
+                lines.append(
+                    f'{protocol}: which frames count depends on the prediction; the numbers of '
+                    'frames are those of the first column'
+                )
         rows += frame_rows(results, self.occlusion_buckets, columns)
         rows += stability_rows(results)
         table = format_table(lines, [item.row for item in rows], ('number', 'for occ'))
