@@ -325,7 +325,10 @@ def test_model_of_a_light_config_builds(path: Path) -> None:
     [
         ('vqgan_kins', 'c2f_kins'),
         ('vqgan_shapes', 'c2f_shapes'),
+        ('vqgan_cocoa', 'c2f_cocoa'),
+        ('vqgan_d2sa', 'c2f_d2sa'),
         ('official/vqgan_kins_official', 'official/c2f_kins_official'),
+        ('official/vqgan_cocoa_official', 'official/c2f_cocoa_official'),
     ],
 )
 def test_stage_two_finds_what_stage_one_writes(stage_one: str, stage_two: str) -> None:
