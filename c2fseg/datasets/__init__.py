@@ -3,10 +3,12 @@
 from . import transforms
 from .base_amodal_dataset import BaseAmodalDataset
 from .coco_amodal import CocoAmodalDataset
+from .coco_instances import CocoInstanceDataset
 from .cocoa import COCOADataset
 from .d2sa import D2SADataset
 from .fishbowl import FishbowlDataset
 from .kins import KINSDataset
+from .mixed_dataset import MixedDataset
 from .movid_a import MOViDADataset
 from .sample_draw import SampleDraw
 
@@ -14,10 +16,12 @@ __all__ = [
     'BaseAmodalDataset',
     'COCOADataset',
     'CocoAmodalDataset',
+    'CocoInstanceDataset',
     'D2SADataset',
     'FishbowlDataset',
     'KINSDataset',
     'MOViDADataset',
+    'MixedDataset',
     'SampleDraw',
     'transforms',
 ]

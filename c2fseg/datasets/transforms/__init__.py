@@ -2,18 +2,23 @@
 
 from .augmentation import ChooseMaskTarget, FlipObject, PerturbVisibleMask
 from .clip_sampling import SampleClip
+from .crop_augmentation import JitterColours, WarpObject
 from .cropping import CropObject
 from .loading import LoadAmodalMasks, LoadFrames
+from .occlusion import SynthesizedOcclusion
 from .packing import PackAmodalInputs, PackMaskInputs
 
 __all__ = [
     'ChooseMaskTarget',
     'CropObject',
     'FlipObject',
+    'JitterColours',
     'LoadAmodalMasks',
     'LoadFrames',
     'PackAmodalInputs',
     'PackMaskInputs',
     'PerturbVisibleMask',
     'SampleClip',
+    'SynthesizedOcclusion',
+    'WarpObject',
 ]
