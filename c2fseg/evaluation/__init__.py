@@ -1,5 +1,10 @@
 """Evaluation: named protocols, and the metrics that the Runner calls."""
 
-from c2fseg.evaluation.metrics import AmodalIoU, ReconstructionIoU, VideoAmodalIoU
+from c2fseg.evaluation.metrics import (
+    AmodalCocoMetric,
+    AmodalIoU,
+    ReconstructionIoU,
+    VideoAmodalIoU,
+)
 
-__all__ = ['AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']
+__all__ = ['AmodalCocoMetric', 'AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']

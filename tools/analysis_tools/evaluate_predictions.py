@@ -105,6 +105,12 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         help='least IoU of a prediction without annotation_id and its object (%(default)s)',
     )
     parser.add_argument(
+        '--join',
+        choices=('id', 'iou'),
+        default='id',
+        help='id: by annotation_id where PRED has it, else by IoU; iou: never by annotation_id',
+    )
+    parser.add_argument(
         '--visible-source',
         metavar='gt|pred:NAME',
         help='where the visible masks came from that were completed (default: what PRED says)',
@@ -222,7 +228,7 @@ def score_objects(
 ) -> None:
     """Joins objects and predictions, scores and averages; writes into ``outcome``."""
     source = visible_source_of(predictions, args.visible_source)
-    joined = join(truth, predictions, args.match_iou)
+    joined = join(truth, predictions, args.match_iou, args.join == 'id')
     score = score_clips if truth.clips else score_images
     scoring = score(truth, joined, protocols, source, args.missing, args.trivial)
     subsets = make_subsets(truth.objects, scoring, args.buckets)

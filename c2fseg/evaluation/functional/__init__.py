@@ -1,5 +1,7 @@
 """Evaluation as pure functions on arrays; the metrics are built on top of them."""
 
+from c2fseg.evaluation.functional.amodal_ar import ArScores, average_recall
+from c2fseg.evaluation.functional.bootstrap import bootstrap_ratios
 from c2fseg.evaluation.functional.c2f_image import (
     mean_scores,
     occlusion_rate,
@@ -19,6 +21,13 @@ from c2fseg.evaluation.functional.clip_protocol import (
     paste_visible,
     predictions_by_form,
 )
+from c2fseg.evaluation.functional.coco_ap import (
+    COCO_MODES,
+    ApScores,
+    average_precision,
+    get_coco_mode,
+)
+from c2fseg.evaluation.functional.coco_objects import Detection, TruthObject, stated_share
 from c2fseg.evaluation.functional.diffusion_vas import best_sample, eroded_part, score_diffusion_vas
 from c2fseg.evaluation.functional.eoras import score_eoras
 from c2fseg.evaluation.functional.frame_scores import (
@@ -68,10 +77,14 @@ from c2fseg.evaluation.functional.vita import VitaScore, score_vita
 
 __all__ = [
     'CLIP_PROTOCOLS',
+    'COCO_MODES',
     'PROTOCOLS',
+    'ApScores',
+    'ArScores',
     'ClipCase',
     'ClipProtocol',
     'ClipRegionCounts',
+    'Detection',
     'FrameScores',
     'ImageProtocol',
     'Means',
@@ -82,9 +95,13 @@ __all__ = [
     'PixelScore',
     'RegionCounts',
     'Score',
+    'TruthObject',
     'VitaScore',
     'amodal_iou',
+    'average_precision',
+    'average_recall',
     'best_sample',
+    'bootstrap_ratios',
     'clip_iou',
     'clip_means',
     'count_masks',
@@ -92,6 +109,7 @@ __all__ = [
     'eroded_part',
     'fraction',
     'get_clip_protocol',
+    'get_coco_mode',
     'get_protocol',
     'hidden_shares',
     'make_case',
@@ -124,6 +142,7 @@ __all__ = [
     'score_savos_kins_car',
     'score_vita',
     'stability',
+    'stated_share',
     'track_means',
     'true_motions',
     'true_order',

@@ -70,7 +70,7 @@ def average_recall(
 
     Source: the amodal API of COCOA (Zhu et al., Semantic Amodal Segmentation, CVPR 2017).
     """
-    _check_arguments(mask, regions, max_proposals)
+    check_recall(mask, regions, max_proposals)
     check_scores(detections)
     chosen = [t for t in truths if regions == 'both' or t.stuff == (regions == 'stuff')]
     if not chosen:
@@ -106,7 +106,12 @@ def _mask_of(truth: TruthObject, mask: str) -> Rle:
     return truth.amodal if mask == 'amodal' else truth.visible
 
 
-def _check_arguments(mask: str, regions: str, max_proposals: Sequence[int]) -> None:
+def check_recall(mask: str, regions: str, max_proposals: Sequence[int]) -> None:
+    """Checks arguments of :func:`average_recall`.
+
+    Raises:
+        ValueError: One is out of its range; the message says what it may be.
+    """
     if mask not in ('amodal', 'visible'):
         raise ValueError(f"mask must be 'amodal' or 'visible', got {mask!r}.")
     if regions not in REGIONS:

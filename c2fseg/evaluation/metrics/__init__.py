@@ -1,7 +1,8 @@
 """MMEngine metrics on top of the functions in ``c2fseg.evaluation.functional``."""
 
+from c2fseg.evaluation.metrics.amodal_coco import AmodalCocoMetric
 from c2fseg.evaluation.metrics.amodal_iou import AmodalIoU
 from c2fseg.evaluation.metrics.reconstruction_iou import ReconstructionIoU
 from c2fseg.evaluation.metrics.video_amodal_iou import VideoAmodalIoU
 
-__all__ = ['AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']
+__all__ = ['AmodalCocoMetric', 'AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']

@@ -77,7 +77,8 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
             (``None`` where the model writes none), ``score`` (mean probability inside the
             predicted mask at crop size, 0 for an empty mask), ``iou_full``, ``iou_occ`` (first
             protocol, refined, raw; ``iou_occ`` is ``None`` where the protocol does not count the
-            object), ``protocol`` and ``visible_source``.
+            object), ``protocol`` and ``visible_source``;
+            ``given_segmentation`` where the visible masks are predicted.
         collect_device: ``'cpu'`` or ``'gpu'``: how processes exchange results.
         prefix: Put before the protocol in the returned keys.
         protocols: Several names in place of ``protocol``: all are scored in one pass.

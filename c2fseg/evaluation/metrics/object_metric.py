@@ -131,12 +131,12 @@ class ObjectMetric(BaseMetric, Generic[R]):
             'in one table; let the model write pred_masks.coarse for all or for none.'
         )
 
-    def heading(self, protocol: str) -> list[str]:
-        """Returns the lines above a table: protocol, split, source of the visible masks."""
+    def heading(self, protocol: str, unit: str = 'IoU in % at image size') -> list[str]:
+        """Returns the lines above a table: protocol, unit, split, source of the visible masks."""
         meta = self.dataset_meta or {}
         split = self._ann_file or meta.get('ann_file') or 'not named by the data set'
         source = 'ground truth' if self.visible_source == 'gt' else 'predicted'
         return [
-            f'protocol {protocol} | IoU in % at image size | split {split}',
+            f'protocol {protocol} | {unit} | split {split}',
             f'visible masks given to the model: {self.visible_source} ({source})',
         ]

@@ -141,6 +141,9 @@ def prediction_entry(
     coarse = masks['coarse'][t] if 'coarse' in masks else None
     entry = {key: plain(sample.get(key)) for key in ('image_id', 'annotation_id', 'category_id')}
     probability = field_values(sample, 'pred_crop_masks', 'amodal', name)[t]
+    if sample.get('input_masks') is not None:  # a detector's; without it nobody can post-process
+        given = mask_field(sample, 'input_masks', 'visible', name)[t]
+        entry['given_segmentation'] = encode_mask(given)
     return {
         **entry,
         'segmentation': encode_mask(masks['refined'][t]),

@@ -101,7 +101,7 @@ class VideoAmodalIoU(ObjectMetric[ClipResult]):
             probability inside the predicted mask at crop size, 0 for an empty mask),
             ``iou_full``, ``iou_occ`` (first protocol, refined, raw where the protocol knows raw
             numbers; ``iou_occ`` is ``None`` where the frame does not count), ``protocol`` and
-            ``visible_source``.
+            ``visible_source``; ``given_segmentation`` where the visible masks are predicted.
         collect_device: ``'cpu'`` or ``'gpu'``: how processes exchange results.
         prefix: Put before the returned keys.
 

@@ -42,7 +42,12 @@ class Joined:
         return [place for place, found in enumerate(self.objects) if not found]
 
 
-def join(truth: Truth, predictions: Sequence[Prediction], match_iou: float = MATCH_IOU) -> Joined:
+def join(
+    truth: Truth,
+    predictions: Sequence[Prediction],
+    match_iou: float = MATCH_IOU,
+    use_ids: bool = True,
+) -> Joined:
     """Gives every true object its predictions.
 
     A prediction with an ``annotation_id`` belongs to the object of that id. The others are matched
@@ -56,22 +61,26 @@ def join(truth: Truth, predictions: Sequence[Prediction], match_iou: float = MAT
         truth: The true objects.
         predictions: The entries of a prediction file.
         match_iou: Smallest IoU of a match, above 0 and up to 1.
+        use_ids: False leaves ``annotation_id`` aside: for files whose ids are not those of the
+            ground truth, such as completions of a detector's own objects.
 
     Returns:
         Joined: Objects, predictions and what is left over.
 
     Raises:
-        ValueError: ``match_iou`` is out of range; an ``annotation_id`` belongs to an object of
-            another image; no prediction fits any object.
+        ValueError: ``match_iou`` is out of range; clips without ids; an ``annotation_id`` belongs
+            to an object of another image; no prediction fits any object.
     """
     if not 0 < match_iou <= 1:
         raise ValueError(f'match_iou must lie above 0 and up to 1, got {match_iou}.')
+    if truth.clips and not use_ids:
+        raise ValueError('Objects in clips are joined by annotation_id only.')
     number = len(truth.objects)
     joined = Joined([{} for _ in range(number)], [''] * number, [float('nan')] * number)
     places = _places(truth)
     unnamed: dict[Any, list[Prediction]] = defaultdict(list)
     for prediction in predictions:
-        if prediction.annotation_id is None:
+        if prediction.annotation_id is None or not use_ids:
             unnamed[prediction.image_id].append(prediction)
             continue
         place = _find(places, prediction, truth)
