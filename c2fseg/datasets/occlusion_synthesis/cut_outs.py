@@ -10,15 +10,16 @@ import numpy as np
 
 from c2fseg.structures import masks_to_boxes
 
-# Pixels of its own picture that are kept around an object, so that blending finds no void.
+# Pixels that are kept around an object for its soft edge.
 MARGIN = 4
 
 
 class CutOut(NamedTuple):
-    """An object and the rectangle of picture that it lies in.
+    """An object in a rectangle of its own.
 
     Attributes:
-        image: uint8 (h, w, 3) RGB.
+        image: uint8 (h, w, 3) RGB. Beyond its edge the colours of the object go on, so that a soft
+            edge carries nothing of the picture that it comes from.
         mask: uint8 (h, w), 1 on the object.
     """
 
@@ -32,7 +33,7 @@ def cut_out(image: np.ndarray, mask: np.ndarray, margin: int = MARGIN) -> CutOut
     Args:
         image: uint8 (H, W, 3).
         mask: (H, W), 0 outside the object.
-        margin: Pixels of picture to keep around its box, where the picture has them.
+        margin: Pixels to keep around its box, where the picture has them.
 
     Returns:
         The object; arrays of its own.
@@ -46,7 +47,8 @@ def cut_out(image: np.ndarray, mask: np.ndarray, margin: int = MARGIN) -> CutOut
     height, width = mask.shape
     rows = slice(max(0, y0 - margin), min(height, y1 + margin))
     columns = slice(max(0, x0 - margin), min(width, x1 + margin))
-    return CutOut(image[rows, columns].copy(), (mask[rows, columns] != 0).astype(np.uint8))
+    own = (mask[rows, columns] != 0).astype(np.uint8)
+    return CutOut(_spread_colours(image[rows, columns], own), own)
 
 
 def turn_cut_out(cut: CutOut, scale: float, angle: float = 0.0, flip: bool = False) -> CutOut:
@@ -70,8 +72,8 @@ def turn_cut_out(cut: CutOut, scale: float, angle: float = 0.0, flip: bool = Fal
     image, mask = (array[:, ::-1] if flip else array for array in cut)
     height, width = mask.shape
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    new_width = max(1, math.ceil(scale * (abs(cos) * width + abs(sin) * height)))
-    new_height = max(1, math.ceil(scale * (abs(sin) * width + abs(cos) * height)))
+    new_width = max(1, _round_up(scale * (abs(cos) * width + abs(sin) * height)))
+    new_height = max(1, _round_up(scale * (abs(sin) * width + abs(cos) * height)))
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
     matrix[:, 2] += ((new_width - width) / 2, (new_height - height) / 2)
     size = (new_width, new_height)
@@ -86,3 +88,19 @@ def turn_cut_out(cut: CutOut, scale: float, angle: float = 0.0, flip: bool = Fal
         np.ascontiguousarray(mask) * np.float32(1), matrix, size, flags=cv2.INTER_LINEAR
     )
     return CutOut(turned, (soft > 0.5).astype(np.uint8))
+
+
+def _spread_colours(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Give every pixel outside the object the colour of the object's pixel nearest to it."""
+    _, nearest = cv2.distanceTransformWithLabels(
+        1 - mask, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    colours = np.empty((int(nearest.max()) + 1, 3), np.uint8)
+    inside = mask != 0
+    colours[nearest[inside]] = image[inside]  # every pixel of the object has a label of its own
+    return colours[nearest]
+
+
+def _round_up(length: float) -> int:
+    """Whole pixels that hold a length, whatever rounding did to it."""
+    return math.ceil(length - 1e-6)
