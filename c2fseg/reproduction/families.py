@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,7 @@ def _find_data(
     return {itself[0]: data_root}
 
 
+@cache
 def _expected_file(folder: Path) -> tuple[str, str]:
     """Name of the data set's folder, and of the annotation file of its test split in there."""
     dataset = Config.fromfile(folder / f'{FULL}.py').test_dataloader.dataset

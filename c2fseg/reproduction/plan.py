@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from c2fseg.reproduction.families import FULL, OFFICIAL, Family, protocol_of
 from c2fseg.reproduction.published import TRIVIAL, PaperTable, Variant
 from c2fseg.utils.launch import UserError, check_files
@@ -159,7 +161,7 @@ def make_plan(
                 'another one, or leave the table out with --tables.'
             )
     files = _read_checkpoints(checkpoints, families, [(f.name, v.config) for _, v, f in wanted])
-    steps = _StepsOfConfigs(settings)
+    loaded = _Loaded(settings)
     cells = {}
     for name, variant, family in wanted:
         assert variant.config is not None
@@ -169,13 +171,10 @@ def make_plan(
         if config in TRIVIAL:
             runs: tuple[Evaluation, ...] = (Evaluation(family.name, config, None, None),)
         else:
-            k = variant.num_steps or steps.of(family, config)
+            k = variant.num_steps or loaded.get(family, config).model.decoder.num_steps
             runs = tuple(Evaluation(family.name, config, k, seed) for seed in settings.seeds)
         cells[name, variant.label, family.name] = runs
-    protocols = {
-        family.name: protocol_of(family.load(FULL, settings.options, settings.work_dir))
-        for family in families
-    }
+    protocols = {family.name: protocol_of(loaded.get(family, FULL)) for family in families}
     by_name = {family.name: family for family in families}
     return Plan(by_name, tuple(tables), files, settings, cells, protocols)
 
@@ -201,18 +200,18 @@ def _wanted(
                 yield from ((table.name, variant, family) for variant in variants)
 
 
-class _StepsOfConfigs:
-    """Decoding steps of configs, each read once."""
+class _Loaded:
+    """Configs of families with the overrides of a call, each read once."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        self._known: dict[tuple[str, str], int] = {}
+        self._known: dict[tuple[str, str], Config] = {}
 
-    def of(self, family: Family, config: str) -> int:
+    def get(self, family: Family, config: str) -> Config:
         key = family.name, config
         if key not in self._known:
-            loaded = family.load(config, self._settings.options, self._settings.work_dir)
-            self._known[key] = int(loaded.model.decoder.num_steps)
+            options, folder = self._settings.options, self._settings.work_dir
+            self._known[key] = family.load(config, options, folder)
         return self._known[key]
 
 

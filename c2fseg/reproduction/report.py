@@ -100,7 +100,12 @@ def format_tables(plan: Plan, results: Results) -> str:
         parts.extend(textwrap.fill(text, WIDTH) for text in _warnings(plan, table, results))
     parts.append(textwrap.fill(LEGEND, WIDTH))
     parts.append('## Runs')
-    parts.append('\n'.join(_run_line(result) for result in results.values()) or 'None yet.')
+    models: dict[str, list[Result]] = {}
+    for result in results.values():
+        models.setdefault(result.evaluation.model, []).append(result)
+    for found in models.values():
+        parts += [textwrap.fill(_facts(found[0]), WIDTH, break_long_words=False)]
+        parts += ['\n'.join(_scores_of_model(found))]
     return '\n\n'.join(parts) + '\n'
 
 
@@ -154,9 +159,9 @@ def _down(
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table whose columns line up."""
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    widths = [max(3, *(len(row[i]) for row in [heads, *rows])) for i in range(len(heads))]
     lines = [' | '.join(cell.ljust(w) for cell, w in zip(row, widths)) for row in [heads, *rows]]
-    rule = ' | '.join('-' * max(3, width) for width in widths)
+    rule = ' | '.join('-' * width for width in widths)
     return [f'| {line} |' for line in [lines[0], rule, *lines[1:]]]
 
 
@@ -218,35 +223,40 @@ def _warnings(plan: Plan, table: PaperTable, results: Results) -> list[str]:
     return said
 
 
-def _run_line(result: Result) -> str:
-    """One line on a test: how it came about and all that its numbers have to carry."""
-    run, details = result.evaluation, result.details
+def _facts(result: Result) -> str:
+    """How the scores of a model came about, and all that they have to carry."""
+    details = result.details
     if result.training:
         t = result.training
         how = f'trained here, {t["max_iters"]} of {t["of"]} iterations of {t["batch_size"]}'
     else:
         how = f'only evaluated, `{result.weights}`' if result.weights else 'nothing to train'
     numbers = [f'{name} {count:g}' for name, count in _counts(result).items()]
-    own = [
-        f'{stage} {form} {pair[0]:.2f} / {pair[1]:.2f}'
+    return (
+        f'`{result.evaluation.model}`: {how}; {details["protocol"]}, `{details["split"]}`, '
+        f'{", ".join(numbers)}; visible masks {details["visible_source"]}; crops: '
+        f'{details["crop"]}; decoding: {details["decoding"]}.'
+    )
+
+
+def _scores_of_model(found: Sequence[Result]) -> list[str]:
+    """Coarse and refined scores of a model, raw and post, a line for each test."""
+    columns = [
+        (stage, form)
         for stage in ('coarse', 'refined')
         for form in ('raw', 'post')
-        if (pair := scores(result, stage, form)) is not None
+        if scores(found[0], stage, form) is not None
     ]
-    facts = [
-        f'`{run.model}`: {how}',
-        f'{details["protocol"]}, `{details["split"]}`, {", ".join(numbers)}',
-        f'visible masks {details["visible_source"]}, crops: {details["crop"]}',
-        f'decoding: {details["decoding"]}',
-        ', '.join(own),
-    ]
-    return textwrap.fill(
-        '- ' + '; '.join(facts),
-        WIDTH,
-        subsequent_indent='  ',
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    rows = []
+    for result in found:
+        run = result.evaluation
+        cells = [DASH if value is None else str(value) for value in (run.num_steps, run.seed)]
+        for column in columns:
+            pair = scores(result, *column)
+            cells.append(DASH if pair is None else f'{pair[0]:.2f} / {pair[1]:.2f}')
+        rows.append(cells)
+    heads = ['K', 'seed', *(f'{stage}, {form}' for stage, form in columns)]
+    return _markdown(heads, rows)
 
 
 def _counts(result: Result) -> dict[str, float]:

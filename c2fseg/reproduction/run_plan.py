@@ -144,8 +144,7 @@ def _details(config: Config, run: Evaluation) -> dict[str, str]:
     if run.num_steps is not None:
         decoder = config.model.decoder
         drawn = 'greedy' if decoder.get('greedy') else f'top {decoder.get("top_k")}'
-        decoding = f'K = {run.num_steps}, {drawn}, temperature {decoder.get("temperature")}'
-        decoding += f', seed {run.seed}'
+        decoding = f'{drawn}, temperature {decoder.get("temperature")}'
     return {
         'protocol': protocol_of(config),
         'split': str(dataset.ann_file),
