@@ -11,6 +11,7 @@ import pytest
 from mmengine.registry import DefaultScope, Registry
 
 from c2fseg import registry
+from c2fseg.evaluation.functional import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs' / 'extend.md'
@@ -50,13 +51,16 @@ BLOCKS = read_blocks()
 
 @pytest.fixture
 def clean_registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Takes the components of an example out of the registries again."""
+    """Takes the components and protocols of an example out of the registries again."""
     monkeypatch.chdir(ROOT)
     registries = [value for value in vars(registry).values() if isinstance(value, Registry)]
     before = [dict(item._module_dict) for item in registries]
     scopes = dict(DefaultScope._instance_dict)
     state = np.random.get_state()
+    protocols = dict(PROTOCOLS)
     yield
+    PROTOCOLS.clear()
+    PROTOCOLS.update(protocols)
     np.random.set_state(state)
     DefaultScope._instance_dict.clear()
     DefaultScope._instance_dict.update(scopes)

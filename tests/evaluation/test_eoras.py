@@ -67,6 +67,8 @@ def test_post_pastes_v_where_no_other_object_is_visible() -> None:
         pytest.approx([3 / 8], abs=1e-6),
         pytest.approx([4 / 6], abs=1e-6),
     )
+    # {4} of {0, 4, 5, 6, 7}; the published occluded IoU does not change with pasting either.
+    assert raw.occluded == post.occluded == pytest.approx([1 / 5], abs=1e-6)
     with pytest.raises(ValueError, match=r"'eoras' need evaluable masks; give evaluable\."):
         clip_iou(*masks[:3], protocol='eoras', post=True)
 

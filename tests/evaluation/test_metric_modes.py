@@ -142,19 +142,16 @@ def test_eoras_pools_frames_and_numbers_them_by_column() -> None:
     line = next(line for line in table.splitlines() if line.startswith('eoras: pooled frames'))
     assert line.split()[3:] == ['4', '4', '65.00', '25.00', '90.00', '25.00']
     assert 'which frames count' not in table
-    # A part of 32 pixels that post alone gets right to the pixel is dropped from post alone.
+    # 32 hidden pixels that the coarse mask alone gets right to the pixel: dropped there.
     wide = {
         'amodal': clip('#' * 36),
         'visible': clip('####' + '.' * 32),
-        'refined': clip('#' * 36 + '#'),
-        'others': clip('....' + '#' * 32),
+        'refined': clip('#' * 35 + '.'),
+        'coarse': clip('#' * 36),
     }
-    wide = {
-        key: np.pad(mask, ((0, 0), (0, 0), (0, 37 - mask.shape[2]))) for key, mask in wide.items()
-    }
-    table, values = logged_table(VideoAmodalIoU('eoras'), [make_track(0, **wide), track(1)])
-    numbers = [values[key.format(form, 'frames_occ')] for form in ('raw', 'post')]
-    assert numbers == [3, 2]
+    table, values = logged_table(VideoAmodalIoU('eoras'), [make_track(0, **wide)])
+    numbers = [values[f'eoras/gt/{stage}/raw/frames_occ'] for stage in ('refined', 'coarse')]
+    assert numbers == [1, 0]
     assert 'eoras: which frames count depends on the prediction' in table
 
 

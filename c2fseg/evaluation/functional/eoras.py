@@ -23,6 +23,9 @@ def score_eoras(case: ClipCase, prediction: Region) -> FrameScores:
     - occluded = |P' and O| / (|P' or O| + 1e-6) with P' = P without V and O = A without V, over
       those of these frames whose occluded IoU is not exactly 1.
 
+    Pasting concerns the full IoU alone: the published occluded IoU is the same with and without
+    it, so it is taken of P as predicted in both forms.
+
     The dropped ones are frames that are right to the pixel (in float32 the 1e-6 vanishes beside
     32 pixels and more), not those without an occlusion, although the paper says that occluded
     objects are averaged: a frame with nothing hidden scores 0 and counts.
@@ -33,8 +36,10 @@ def score_eoras(case: ClipCase, prediction: Region) -> FrameScores:
 
     Source: EoRaS, ICCV 2023, and the evaluation released with it.
     """
-    full, occluded = (ratio_float32(sizes) for sizes in whole_and_occluded(case, prediction))
-    return FrameScores(full, occluded, case.counted, case.counted & (occluded != 1))
+    full, _ = whole_and_occluded(case, prediction)
+    _, part = whole_and_occluded(case, case.prediction)
+    occluded = ratio_float32(part)
+    return FrameScores(ratio_float32(full), occluded, case.counted, case.counted & (occluded != 1))
 
 
 EORAS = ClipProtocol(score_eoras, paste_visible, 'frames', source='given', prediction_decides=True)
