@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from c2fseg.datasets.image_io import check_size, read_rgb
+from c2fseg.evaluation.scoring.clip_scores import ClipScores
 from c2fseg.evaluation.scoring.joining import Joined
-from c2fseg.evaluation.scoring.object_scores import Scoring
+from c2fseg.evaluation.scoring.object_scores import ProtocolScores, Scoring
 from c2fseg.evaluation.scoring.tables import own_values
 from c2fseg.evaluation.scoring.truth import Truth
 from c2fseg.visualization.layout import BACKGROUND, framed, join, write_text
@@ -117,8 +117,9 @@ def _draw(
     truth: Truth, joined: Joined, scoring: Scoring, shown: Shown, pictures: bool
 ) -> NDArray[np.uint8]:
     item = truth.objects[shown.place]
-    record, frame, masks = _masks(truth, joined, shown.place)
-    where = '' if not truth.clips else f' f{record["frame_indices"][frame]}'
+    number = _typical_frame(scoring.protocols[0], shown) if truth.clips else None
+    record, frame, masks = _masks(truth, joined, shown.place, number)
+    where = '' if number is None else f' f{number}'
     title = f'{100 * shown.value:.1f}  {item.category} {item.annotation_id}{where}'
     image = np.full((record['height'], record['width'], 3), GREY, np.uint8)
     if pictures:
@@ -135,26 +136,30 @@ def _draw(
 
 
 def _masks(
-    truth: Truth, joined: Joined, place: int
+    truth: Truth, joined: Joined, place: int, number: int | None
 ) -> tuple[dict, int, dict[str, NDArray[np.bool_]]]:
-    """Returns the record of an object, the frame that is shown, and its masks there."""
-    found = joined.objects[place]
-    if not truth.clips:
+    """Returns the record of an object, the place of the frame that is shown, its masks there."""
+    prediction = joined.objects[place].get(number)
+    frame = 0
+    if number is None:
+        record = truth.record(place)
         amodal, visible = truth.coded_masks(place)
-        coded = {'amodal': amodal, 'visible': visible, 'prediction': found[None].amodal}
-        masks = {name: coco_mask.decode(rle) > 0 for name, rle in coded.items()}
-        return truth.record(place), 0, masks
-    record, clips = truth.clip_masks(place)
-    frame = _shown_frame(record['frame_indices'].tolist(), clips, found)
-    masks = {name: clips[name][frame] for name in ('amodal', 'visible')}
-    number = int(record['frame_indices'][frame])
-    masks['prediction'] = coco_mask.decode(found[number].amodal) > 0
+        masks = {'amodal': coco_mask.decode(amodal) > 0, 'visible': coco_mask.decode(visible) > 0}
+    else:
+        record, clips = truth.clip_masks(place)
+        frame = record['frame_indices'].tolist().index(number)
+        masks = {name: clips[name][frame] for name in ('amodal', 'visible')}
+    masks['prediction'] = np.zeros_like(masks['amodal'])
+    if prediction is not None:
+        masks['prediction'] = coco_mask.decode(prediction.amodal) > 0
     return record, frame, masks
 
 
-def _shown_frame(numbers: Sequence[int], masks: dict[str, NDArray[np.bool_]], found: dict) -> int:
-    """Returns the predicted frame in which most is hidden of what is in part visible."""
-    hidden = (masks['amodal'] & ~masks['visible']).sum(axis=(1, 2))
-    seen = masks['visible'].any(axis=(1, 2))
-    there = np.array([number in found for number in numbers])
-    return int(np.where(there, hidden + seen * hidden.max() + seen, -1).argmax())
+def _typical_frame(scores: ProtocolScores, shown: Shown) -> int:
+    """Returns the frame of an object whose IoU is nearest to the number it was chosen by."""
+    assert isinstance(scores, ClipScores), 'clips have frames'
+    found = scores.frames[shown.place]
+    assert found is not None, 'only scored objects are chosen'
+    frames = found[scores.columns[0].method, scores.columns[0].form]
+    away = np.where(frames.counts_full, np.abs(frames.full - shown.value), np.inf)
+    return scores.numbers[shown.place][1][int(away.argmin())]
