@@ -99,7 +99,6 @@ class VisibleMaskFile:
             KeyError, TypeError, ValueError: The file is wrong (it names an entry), holds nothing
                 that can be used, or an object has no match and ``unmatched='stop'``.
         """
-        found = self.read(image_sizes)
         places = defaultdict(list)
         for place, record in enumerate(records):
             if len(record.get('visible_segmentations', ())) != 1:
@@ -108,6 +107,7 @@ class VisibleMaskFile:
                     f'masks lie in the annotation file, got {sorted(record)}'
                 )
             places[record['image_id']].append(place)
+        found = self.read(image_sizes)
         chosen: dict[int, Detection] = {}
         overlaps = []
         for image_id, mine in track_if_slow(places.items(), len(places), 'matching masks'):
