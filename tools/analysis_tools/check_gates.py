@@ -25,6 +25,9 @@ from c2fseg.utils.launch import UserError, one_sentence_errors
 MEASURES = ('full', 'occ')
 # What mIoU may differ by, in points (full, occluded).
 TOLERANCE = (0.1, 0.2)
+# The published test ran on eight processes, whose sampler repeats up to seven objects to make them
+# even; here an object counts once.
+MOST_REPEATS = 7
 
 
 class Gate(NamedTuple):
@@ -33,7 +36,7 @@ class Gate(NamedTuple):
     Attributes:
         protocol: The protocol of the numbers.
         scores: mIoU (full, occluded) in percent, by form.
-        counts: Ending of a key of the results to the number it must be.
+        counts: Ending of a key of the results to the published number.
     """
 
     protocol: str
@@ -117,7 +120,7 @@ def compare(gate: Gate, runs: dict[str, dict[str, Any]]) -> tuple[list[str], boo
     passed = True
     for ending, number in gate.counts.items():
         found = {find_number(run, gate.protocol, ending, name) for name, run in runs.items()}
-        good = found == {number}
+        good = all(0 <= number - value <= MOST_REPEATS for value in found)
         passed &= good
         here = ', '.join(f'{value:g}' for value in sorted(found))
         lines.append(f'{ending:<18}{number:>11}{here:>9}{"":>19}  {verdict(good)}')

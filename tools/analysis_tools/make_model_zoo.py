@@ -176,10 +176,17 @@ def published_of(dataset: str, variant: str) -> str:
     return ''
 
 
+def bare(stem: str) -> str:
+    """The name of a config without what says how it is trained or tested."""
+    for ending in ('_official', '_intersection', '_lists'):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
 def score_columns(name: str, numbers: dict[str, Any]) -> tuple[str, str]:
     """The published score of a config, and ours."""
     stem = name.rsplit('/', maxsplit=1)[-1]
-    dataset = stem.removeprefix('c2f_').removesuffix('_official').removesuffix('_intersection')
+    dataset = bare(stem).removeprefix('c2f_')
     paper = published_of(dataset, 'full') if stem.startswith('c2f_') else ''
     published = '; '.join(filter(None, [paper, numbers['published'].get(stem)]))
     ours = numbers['ours'].get(name)
@@ -207,8 +214,7 @@ def commands_of(name: str, config: Config, numbers: dict[str, Any]) -> tuple[str
     if (ROOT / 'weights' / f'{name}.pth').is_file():
         weights = f'weights/{name}.pth'
     if name.startswith(OFFICIAL):
-        stem = Path(name).name.removesuffix('_official').removesuffix('_intersection')
-        weights = f'work_dirs/published/{stem}.pth'
+        weights = f'work_dirs/published/{bare(Path(name).name)}.pth'
     return train, f'`python tools/test.py {" ".join(filter(None, [file, weights]))}`'
 
 

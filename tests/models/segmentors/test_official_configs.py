@@ -6,11 +6,13 @@ The expected values are those of the paper's supplement and of the reference imp
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import pytest
 from mmengine.config import Config
 
+from c2fseg.datasets.transforms import CropObject, LoadFrames, SampleClip
 from tests.models.segmentors.recipes import CONFIGS
 
 OFFICIAL = CONFIGS / 'official'
@@ -60,6 +62,8 @@ CLIPS = {
 }
 MODELS = {
     'c2f_kins_official': IMAGES,
+    'c2f_kins_lists_official': IMAGES,
+    'c2f_kins_intersection_official': IMAGES,
     'c2f_cocoa_official': IMAGES,
     'c2f_movid_a_official': {
         **CLIPS,
@@ -117,6 +121,14 @@ def of_clips(train_frames: int, test_frames: int, hold_last: bool) -> dict:
 
 PIPELINES = {
     'c2f_kins_official': of_images('visible', train='bgr', test='rgb'),
+    # Objects of the lists bring the boxes of the detector; each record says its colours.
+    'c2f_kins_lists_official': of_images('record', train='record', test='record'),
+    # The published test set: RGB, pictures resized to the size of the detector's masks.
+    'c2f_kins_intersection_official': {
+        **of_images('record', train='bgr', test='rgb'),
+        ('train', 'CropObject', 'box_from'): 'visible',
+        ('test', 'LoadFrames', 'size_mismatch'): 'resize',
+    },
     'c2f_cocoa_official': of_images('amodal', train='bgr', test='bgr'),
     'c2f_movid_a_official': of_clips(24, 24, hold_last=False),
     'c2f_fishbowl_official': of_clips(16, 32, hold_last=True),
@@ -124,16 +136,33 @@ PIPELINES = {
 # Blur, dilation or erosion, share of dilation, extra blur.
 NOISE = {
     'c2f_kins_official': (0.2, 0.4, 0.55, 0.1),
+    'c2f_kins_lists_official': (0.2, 0.4, 0.55, 0.1),
+    'c2f_kins_intersection_official': (0.2, 0.4, 0.55, 0.1),
     'c2f_cocoa_official': (0.2, 0.7, 0.6, 0.2),
     'c2f_movid_a_official': (0.1, 0.5, 0.5, 0.1),
     'c2f_fishbowl_official': (0.1, 0.5, 0.5, 0.1),
 }
-# Data set, protocol, source of the visible masks, iterations, warm-up, samples of an iteration.
+# Data sets of training and test, protocol, source of the visible masks in the test.
+TESTS = {
+    'c2f_kins_official': ('KINSDataset', 'KINSDataset', 'c2f-image', 'gt'),
+    'c2f_kins_lists_official': (
+        'KINSListDataset', 'KINSListDataset', 'c2f-image', 'pred:aisformer'
+    ),
+    'c2f_kins_intersection_official': (
+        'KINSDataset', 'KINSListDataset', 'c2f-image', 'pred:kins_intersection'
+    ),
+    'c2f_cocoa_official': ('COCOADataset', 'COCOADataset', 'c2f-image', 'gt'),
+    'c2f_movid_a_official': ('MOViDADataset', 'MOViDADataset', 'c2f-video', 'gt'),
+    'c2f_fishbowl_official': ('FishbowlDataset', 'FishbowlDataset', 'c2f-video', 'gt'),
+}  # fmt: skip
+# Iterations, warm-up, samples of an iteration.
 RUNS = {
-    'c2f_kins_official': ('KINSDataset', 'c2f-image', 'gt', 150000, 5000, 16),
-    'c2f_cocoa_official': ('COCOADataset', 'c2f-image', 'gt', 10000, 3000, 16),
-    'c2f_movid_a_official': ('MOViDADataset', 'c2f-video', 'gt', 150000, 5000, 1),
-    'c2f_fishbowl_official': ('FishbowlDataset', 'c2f-video', 'gt', 150000, 5000, 1),
+    'c2f_kins_official': (150000, 5000, 16),
+    'c2f_kins_lists_official': (150000, 5000, 16),
+    'c2f_kins_intersection_official': (150000, 5000, 16),
+    'c2f_cocoa_official': (10000, 3000, 16),
+    'c2f_movid_a_official': (150000, 5000, 1),
+    'c2f_fishbowl_official': (150000, 5000, 1),
 }
 # Stage 1: iterations, iterations between halvings, masks, enlargement of the box, box.
 TOKENIZERS = {
@@ -159,6 +188,13 @@ DEFAULTS = {
 def load(name: str) -> Config:
     """An official config, read once; no test changes it."""
     return Config.fromfile(OFFICIAL / f'{name}.py')
+
+
+def stage_1_of(name: str) -> str:
+    """The config of the tokenizer that a config starts from."""
+    for other in ('_intersection', '_lists'):
+        name = name.replace(other, '')
+    return name.replace('c2f_', 'vqgan_')
 
 
 def value_at(node: Any, key: str) -> Any:
@@ -187,10 +223,24 @@ def same(found: Any, expected: Any) -> bool:
 def test_every_official_config_is_in_the_tables():
     names = {path.stem for path in OFFICIAL.glob('*.py')}
     assert names == set(MODELS) | set(TOKENIZERS)
-    assert set(MODELS) == set(PIPELINES) == set(NOISE) == set(RUNS)
-    assert {n.replace('c2f_', 'vqgan_') for n in MODELS if 'intersection' not in n} == set(
-        TOKENIZERS
-    )
+    assert set(MODELS) == set(PIPELINES) == set(NOISE) == set(TESTS) == set(RUNS)
+    assert {stage_1_of(name) for name in MODELS} == set(TOKENIZERS)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'names'),
+    [
+        (CropObject, ('square', 'image_interpolation', 'mask_interpolation', 'track_scale')),
+        (CropObject, ('box_from',)),
+        (LoadFrames, ('channel_order',)),
+        (SampleClip, ('hold_last',)),
+    ],
+)
+def test_the_defaults_of_the_tables_are_those_of_the_transforms(kind, names):
+    parameters = inspect.signature(kind).parameters
+    assert {name: parameters[name].default for name in names} == {
+        name: DEFAULTS[name] for name in names
+    }
 
 
 @pytest.mark.parametrize(('name', 'key'), [(name, key) for name in MODELS for key in MODELS[name]])
@@ -205,11 +255,12 @@ def test_pipeline(name):
     found = {key: argument(config, *key) for key in PIPELINES[name]}
     wrong = {key: v for key, v in found.items() if not same(v, PIPELINES[name][key])}
     assert wrong == {}
-    # What the metric needs is packed, and validation sees what the test sees.
+    # What the metric needs is packed, and validation on the same data sees what the test sees.
     for split in ('val', 'test'):
         assert argument(config, split, 'PackAmodalInputs', 'pack_full_masks') is True
-    pipelines = [config[f'{split}_dataloader'].dataset.pipeline for split in ('val', 'test')]
-    assert pipelines[0] == pipelines[1]
+    if config.val_dataloader.dataset.type == config.test_dataloader.dataset.type:
+        pipelines = [config[f'{split}_dataloader'].dataset.pipeline for split in ('val', 'test')]
+        assert pipelines[0] == pipelines[1]
 
 
 @pytest.mark.parametrize('name', NOISE)
@@ -228,11 +279,7 @@ def test_noise_of_the_visible_mask(name):
 @pytest.mark.parametrize('name', RUNS)
 def test_run(name):
     config = load(name)
-    kind, protocol, source, iterations, warm_up, batch = RUNS[name]
-    for split in ('train', 'val', 'test'):
-        assert config[f'{split}_dataloader'].dataset.type == kind
-    for evaluator in (config.val_evaluator, config.test_evaluator):
-        assert (evaluator.protocol, evaluator.visible_source) == (protocol, source)
+    iterations, warm_up, batch = RUNS[name]
     assert (config.train_cfg.max_iters, config.train_dataloader.batch_size) == (iterations, batch)
     rise, fall = config.param_scheduler
     assert (rise.type, rise.begin, rise.end) == ('LinearLR', 0, warm_up)
@@ -241,13 +288,25 @@ def test_run(name):
     optimizer = config.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 3e-4, 0.01)
     assert tuple(optimizer.betas) == (0.9, 0.95)
+
+
+@pytest.mark.parametrize('name', TESTS)
+def test_what_is_tested(name):
+    config = load(name)
+    train, test, protocol, source = TESTS[name]
+    assert config.train_dataloader.dataset.type == train
+    assert config.test_dataloader.dataset.type == test
+    evaluator = config.test_evaluator
+    assert (evaluator.protocol, evaluator.visible_source) == (protocol, source)
     assert 'indices' not in config.test_dataloader.dataset
+    assert config.test_dataloader.dataset.test_mode is True
+    assert not config.train_dataloader.dataset.get('test_mode', False)
 
 
 @pytest.mark.parametrize('name', MODELS)
 def test_stage_2_starts_from_the_tokenizer_of_its_own_stage_1(name):
     config = load(name)
-    stage1 = name.replace('c2f_', 'vqgan_').replace('_intersection', '')
+    stage1 = stage_1_of(name)
     iterations = load(stage1).train_cfg.max_iters
     init = config.model.tokenizer.init_cfg
     assert init.checkpoint == f'work_dirs/{stage1}/iter_{iterations}.pth'
