@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from c2fseg.reproduction.execution import run_plan
 from c2fseg.reproduction.families import Family, find_families
 from c2fseg.reproduction.plan import Plan, RunSettings, has_configs, make_plan
 from c2fseg.reproduction.published import TABLES, PaperTable, Published
 from c2fseg.reproduction.report import format_tables, tables_as_data
-from c2fseg.reproduction.run_plan import run_plan
 
 __all__ = [
     'TABLES',

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from c2fseg.reproduction.execution import Result
 from c2fseg.reproduction.plan import Evaluation, Plan
 from c2fseg.reproduction.published import DATASETS, PaperTable, Published, Variant
-from c2fseg.reproduction.run_plan import Result
 from c2fseg.utils.launch import UserError
 
 Results = Mapping[Evaluation, Result]

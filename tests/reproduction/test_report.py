@@ -16,7 +16,7 @@ from c2fseg.reproduction import (
     make_plan,
     tables_as_data,
 )
-from c2fseg.reproduction.run_plan import Result
+from c2fseg.reproduction.execution import Result
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/ablations'
 

@@ -34,8 +34,8 @@ from c2fseg.reproduction import (
     run_plan,
     tables_as_data,
 )
+from c2fseg.reproduction.execution import Result
 from c2fseg.reproduction.plan import Evaluation
-from c2fseg.reproduction.run_plan import Result
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, one_sentence_errors
 
