@@ -203,19 +203,20 @@ def clip_iou(
         if mask is not None:
             masks[name] = np.asarray(mask) == 0
     regions = count_masks(masks, ['prediction'], {protocol: chosen})
-    frames = np.ones(len(amodal), bool) if counted is None else np.asarray(counted, dtype=bool)
-    if frames.shape != (len(amodal),):
-        raise ValueError(f'counted must be ({len(amodal)},), got shape {frames.shape}.')
-    case = make_case(regions, protocol, chosen, 'prediction', frames)
+    case = make_case(regions, protocol, chosen, 'prediction', _counted_frames(counted, len(amodal)))
     form = 'post' if post or chosen.always_post else 'raw'
     forms = predictions_by_form(case, chosen)
     if form not in forms:
-        given = chosen.source == 'given' and given_visible is not None
-        raise ValueError(
-            f'Post-processing and {protocol!r} need evaluable masks; give '
-            f'{"given_evaluable" if given else "evaluable"}.'
-        )
+        name = 'given_evaluable' if chosen.source == 'given' and 'given' in masks else 'evaluable'
+        raise ValueError(f'Post-processing and {protocol!r} need evaluable masks; give {name}.')
     return chosen.score(case, forms[form])
+
+
+def _counted_frames(counted: Flags | None, number: int) -> Flags:
+    frames = np.ones(number, bool) if counted is None else np.asarray(counted, dtype=bool)
+    if frames.shape != (number,):
+        raise ValueError(f'counted must be ({number},), got shape {frames.shape}.')
+    return frames
 
 
 def clip_means(
