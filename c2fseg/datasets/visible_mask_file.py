@@ -227,6 +227,7 @@ class VisibleMaskFile:
             raise ValueError(
                 f'{self.path} holds no mask'
                 + (f' with a score of {self.min_score:g} or more' if entries else '')
+                + ': give the results of a detector on this split'
             )
         return found
 

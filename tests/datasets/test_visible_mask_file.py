@@ -171,7 +171,11 @@ class TestChain:
     """From the config to the score: the visible mask is the answer, so all is known by hand."""
 
     @pytest.fixture
-    def score(self, root: Path, tmp_path: Path) -> Callable[..., tuple[dict, dict]]:
+    def score(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[..., tuple[dict, dict]]:
+        monkeypatch.chdir(tmp_path)
+
         def run(results: list, source: str, **arguments: Any) -> tuple[dict, dict]:
             (root / 'results.json').write_text(json.dumps(results))
             config = Config.fromfile(ROOT / 'configs/trivial_visible_shapes.py')
@@ -183,7 +187,6 @@ class TestChain:
             config.test_evaluator = dict(type='AmodalIoU', visible_source=source)
             config.dump(tmp_path / 'config.py')
             out = tmp_path / 'predictions.json'
-            os.chdir(tmp_path)
             load_tool('test').main([str(tmp_path / 'config.py'), 'none', '--out', str(out)])
             scores = {e['annotation_id']: e for e in json.loads(out.read_text())}
             files = sorted((tmp_path / 'work_dirs').rglob('*.json'), key=os.path.getmtime)
@@ -311,9 +314,7 @@ class TestMistakes:
         track = {str(t): {'VM': mask, 'FM': mask, 'loss_mask_weight': mask} for t in range(2)}
         (root / 'fish.json').write_text(json.dumps({'00000_1': track}))
         (root / 'results.json').write_text(json.dumps([entry(SHIFTED)]))
-        with pytest.raises(
-            ValueError, match='visible_mask_file=.*expected objects of single pictures'
-        ):
+        with pytest.raises(ValueError, match='expected objects of single pictures'):
             FishbowlDataset(
                 'fish.json', data_root=str(root), frame_size=(H, W),
                 visible_mask_file='results.json',
