@@ -17,6 +17,7 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.logging import print_log
 
 from c2fseg.registry import TRANSFORMS
+from c2fseg.utils.data_errors import data_errors
 
 from . import transforms
 from .record_checks import (
@@ -303,7 +304,8 @@ class BaseAmodalDataset(BaseDataset):
                     f'(data_root={self.data_root!r})'
                 )
         self._dropped.clear()
-        super().full_init()
+        with data_errors():
+            super().full_init()
         if self.occluded_repeat > 1:
             self._order = self._repeated_order()
 

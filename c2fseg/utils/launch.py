@@ -16,6 +16,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.utils.data_errors import DataError
 
 # What MMEngine's Runner reads beside the keys that a config has anyway.
 _FREE_KEYS = (
@@ -42,16 +43,20 @@ def one_sentence_errors(*kinds: type[Exception]) -> Iterator[None]:
     """Ends the program with the message alone where the caller can mend the cause.
 
     Args:
-        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError`` and files that are
-            missing or damaged, also where a worker process of a data loader meets them.
+        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError``, data sets that are
+            wrong, and files that are missing or damaged, also where a worker process of a data
+            loader meets them.
 
     Raises:
-        SystemExit: One of these came up; the exit status is 2.
+        SystemExit: One of these came up; the exit status is 2. Errors of data sets come as they are
+            with ``C2FSEG_TRACEBACK=1`` in the environment.
     """
-    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, OSError)
+    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, DataError, OSError)
     try:
         yield
     except expected + kinds as error:
+        if isinstance(error, DataError) and os.environ.get('C2FSEG_TRACEBACK') == '1':
+            raise
         print(f'error: {_without_worker_traceback(error)}', file=sys.stderr, flush=True)
         raise SystemExit(2) from None
 
