@@ -36,6 +36,11 @@ class _Plan(NamedTuple):
     protocol: ImageProtocol
     columns: list[ScoreColumn]
 
+    @property
+    def own(self) -> list[int]:
+        """Places of the columns of the predictions themselves."""
+        return [n for n, column in enumerate(self.columns) if column.method == PREDICTION]
+
 
 def score_images(
     truth: Truth,
@@ -87,8 +92,8 @@ def score_images(
         hidden[place] = 1.0 - regions.area(regions['visible']) / amodal
         for plan, terms in zip(plans, every):
             terms[place] = _terms(plan, regions, predicted)
-            if prediction is None:
-                terms[place, :, 0] = 0.0
+            if prediction is None:  # nor is anything pasted where nothing was predicted
+                terms[place, plan.own, 0] = 0.0
     scores: list[ProtocolScores] = []
     for plan, terms in zip(plans, every):
         scores.append(ImageScores(plan.name, plan.columns, terms))
