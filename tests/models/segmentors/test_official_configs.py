@@ -65,6 +65,7 @@ MODELS = {
     'c2f_kins_lists_official': IMAGES,
     'c2f_kins_intersection_official': IMAGES,
     'c2f_cocoa_official': IMAGES,
+    'c2f_cocoa_lists_official': IMAGES,
     'c2f_movid_a_official': {
         **CLIPS,
         'transformer.block.window_frames': 24,
@@ -130,6 +131,7 @@ PIPELINES = {
         ('test', 'LoadFrames', 'size_mismatch'): 'resize',
     },
     'c2f_cocoa_official': of_images('amodal', train='bgr', test='bgr'),
+    'c2f_cocoa_lists_official': of_images('record', train='record', test='record'),
     'c2f_movid_a_official': of_clips(24, 24, hold_last=False),
     'c2f_fishbowl_official': of_clips(16, 32, hold_last=True),
 }
@@ -139,6 +141,7 @@ NOISE = {
     'c2f_kins_lists_official': (0.2, 0.4, 0.55, 0.1),
     'c2f_kins_intersection_official': (0.2, 0.4, 0.55, 0.1),
     'c2f_cocoa_official': (0.2, 0.7, 0.6, 0.2),
+    'c2f_cocoa_lists_official': (0.2, 0.7, 0.6, 0.2),
     'c2f_movid_a_official': (0.1, 0.5, 0.5, 0.1),
     'c2f_fishbowl_official': (0.1, 0.5, 0.5, 0.1),
 }
@@ -152,6 +155,9 @@ TESTS = {
         'KINSDataset', 'KINSListDataset', 'c2f-image', 'pred:kins_intersection'
     ),
     'c2f_cocoa_official': ('COCOADataset', 'COCOADataset', 'c2f-image', 'gt'),
+    'c2f_cocoa_lists_official': (
+        'COCOAListDataset', 'COCOAListDataset', 'c2f-image', 'pred:published_lists'
+    ),
     'c2f_movid_a_official': ('MOViDADataset', 'MOViDADataset', 'c2f-video', 'gt'),
     'c2f_fishbowl_official': ('FishbowlDataset', 'FishbowlDataset', 'c2f-video', 'gt'),
 }  # fmt: skip
@@ -161,6 +167,7 @@ RUNS = {
     'c2f_kins_lists_official': (150000, 5000, 16),
     'c2f_kins_intersection_official': (150000, 5000, 16),
     'c2f_cocoa_official': (10000, 3000, 16),
+    'c2f_cocoa_lists_official': (10000, 3000, 16),
     'c2f_movid_a_official': (150000, 5000, 1),
     'c2f_fishbowl_official': (150000, 5000, 1),
 }
