@@ -14,7 +14,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,25 +55,27 @@ from c2fseg.visualization import write_png
 NAMED = 5  # missing objects and surplus predictions that are named in the report
 
 
-@dataclass
 class Outcome:
-    """All that was found.
+    """All that was found; filled step by step.
 
-    Attributes:
+    Args:
         heading: Lines that stand above every table.
         facts: The same for JSON.
+
+    Attributes:
         scoring: Scores of the objects; ``None`` without an IoU protocol.
         joined: Objects and predictions; ``None`` without an IoU protocol.
         summaries: The means of each IoU protocol.
         tables: The numbers of each detection protocol.
     """
 
-    heading: list[str]
-    facts: dict[str, Any]
-    scoring: Scoring | None = None
-    joined: Joined | None = None
-    summaries: list[tuple[ProtocolScores, list[SummaryRow]]] = field(default_factory=list)
-    tables: list[DetectionTable] = field(default_factory=list)
+    def __init__(self, heading: list[str], facts: dict[str, Any]) -> None:
+        self.heading = heading
+        self.facts = facts
+        self.scoring: Scoring | None = None
+        self.joined: Joined | None = None
+        self.summaries: list[tuple[ProtocolScores, list[SummaryRow]]] = []
+        self.tables: list[DetectionTable] = []
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
