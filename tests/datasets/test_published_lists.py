@@ -11,52 +11,26 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from PIL import Image
 
-from c2fseg.datasets import COCOAListDataset, KINSListDataset
-from c2fseg.structures import decode_mask, encode_mask
+from c2fseg.datasets import KINSListDataset
+from c2fseg.registry import DATASETS
+from tests.datasets.lists import (
+    FIRST,
+    SECOND,
+    H,
+    W,
+    masks_of,
+    polygon,
+    record,
+    rectangle,
+    write_picture,
+)
 from tests.tools.loading import load_tool
 
-H, W = 40, 60
-
-
-def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-    mask = np.zeros((H, W), np.uint8)
-    mask[y0:y1, x0:x1] = 1
-    return mask
-
-
-def polygon(x0: int, y0: int, x1: int, y1: int) -> list[list[float]]:
-    """Rasterised by pycocotools it fills the columns x0 to x1 - 1 and the rows y0 to y1 - 1."""
-    return [[x0, y0, x1, y0, x1, y1, x0, y1]]
-
-
-def rle(*corners: int) -> dict[str, Any]:
-    """As pickles hold it: the counts are bytes."""
-    coded = encode_mask(rectangle(*corners))
-    return {'size': coded['size'], 'counts': coded['counts'].encode()}
-
-
-# (predicted, true visible, amodal) of what the pickles hold, x0 y0 x1 y1.
-FIRST = ((11, 10, 21, 30), (10, 10, 20, 30), (10, 10, 30, 30))
-SECOND = ((30, 5, 38, 15), (30, 5, 40, 15), (30, 5, 40, 15))
-
-
-def record(corners: tuple, amodal: Callable = polygon, **extra: Any) -> dict[str, Any]:
-    predicted, visible, whole = corners
-    x0, y0, x1, y1 = predicted
-    return {
-        'pred_visible_mask': rle(*predicted),
-        'pred_visible_mask_bbox': [x0 - 0.4, y0 + 0.3, float(x1 - x0), y1 - y0 + 0.5],
-        'gt_visible_mask': rle(*visible),
-        'gt_full_mask': amodal(*whole),
-        **extra,
-    }
-
-
-def write_picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (W, H)) -> None:
-    path.parent.mkdir(exist_ok=True)
-    Image.new('RGB', size, colour).save(path)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -99,10 +73,6 @@ def open_kins(root: Path, name: str, **changes: Any) -> KINSListDataset:
         'image_file': 'v1.json',
     }
     return KINSListDataset(**{**arguments, **changes})
-
-
-def masks_of(found: dict[str, Any], kind: str) -> np.ndarray:
-    return decode_mask(found[f'{kind}_segmentations'][0], H, W)
 
 
 class TestKins:
@@ -284,79 +254,70 @@ class TestKins:
             open_kins(kins, 'vq.txt', visible_mask_file='results.json')
 
 
-@pytest.fixture
-def cocoa(tmp_path: Path) -> Path:
-    names = ['COCO_val2014_000000000042.jpg', 'COCO_val2014_000000000123.jpg']
-    for name in names:
-        write_picture(tmp_path / 'val2014' / name, (200, 100, 50))
-    images = [
-        {'id': number, 'file_name': name, 'width': W, 'height': H}
-        for number, name in zip((42, 123), names)
-    ]
-    text = {'size': [H, W], 'counts': encode_mask(rectangle(4, 4, 20, 12))['counts']}
-    part = {'size': [H, W], 'counts': encode_mask(rectangle(4, 4, 12, 12))['counts']}
-    annotations = [
-        {'id': 900, 'image_id': 42, 'category_id': 90, 'segmentation': text, 'bbox': [4, 4, 16, 8]},
-        {'id': 901, 'image_id': 123, 'category_id': 90, 'segmentation': text,
-         'visible_mask': part, 'bbox': [4.0, 4.0, 16.0, 8.0]},
-    ]  # fmt: skip
-    content = {'images': images, 'annotations': annotations}
-    content['categories'] = [{'id': 90, 'name': 'toothbrush'}]
-    (tmp_path / 'classes.json').write_text(json.dumps(content))
-    fusion = {'aisformer_123': [record(FIRST, rle, occlude_rate=0.5)]}
-    (tmp_path / 'fusion.pkl').write_bytes(pickle.dumps(fusion, protocol=2))
-    lines = ['1,/home/me/COCO/val2014/' + names[1], 'aisformer,123,0', '0,D:\\coco\\' + names[0]]
-    (tmp_path / 'test.txt').write_text('\n'.join(lines))
-    return tmp_path
+class TestConfigs:
+    """The published recipes read such files, from the config to the score."""
 
+    @pytest.fixture
+    def config(self, kins: Path) -> Callable[[str], Config]:
+        for split in ('training', 'testing'):
+            (kins / split).mkdir()
+            (kins / split / 'image_2').symlink_to(kins / 'image_2')
+        (kins / 'annotations').mkdir()
+        for source, targets in {
+            'v1.json': ('annotations/instances_val.json', 'annotations/instances_train.json'),
+            '2020.json': tuple(f'annotations/update_{s}_2020.json' for s in ('train', 'test')),
+            'fusion.pkl': ('fusion_train.pkl', 'fusion_test.pkl'),
+            'mixed.txt': ('c2f_seg_train_list.txt', 'c2f_seg_test_list.txt'),
+            'both.pkl': ('kins_intersection.pkl',),
+            'both.txt': ('kins_intersection_list.txt',),
+        }.items():
+            for target in targets:
+                (kins / target).write_bytes((kins / source).read_bytes())
 
-def open_cocoa(root: Path, **changes: Any) -> COCOAListDataset:
-    arguments = {
-        'ann_file': 'test.txt',
-        'data_root': str(root),
-        'data_prefix': {'img': 'val2014'},
-        'pickle_file': 'fusion.pkl',
-        'annotation_file': 'classes.json',
-    }
-    return COCOAListDataset(**{**arguments, **changes})
+        def load(name: str) -> Config:
+            found = Config.fromfile(ROOT / f'configs/official/{name}.py')
+            for split in ('train', 'val', 'test'):
+                found[f'{split}_dataloader'].dataset.data_root = str(kins)
+            return found
 
+        return load
 
-class TestCocoa:
-    def test_both_kinds_of_lines(self, cocoa: Path) -> None:
-        dataset = open_cocoa(cocoa, pipeline=[{'type': 'LoadFrames'}])
-        hidden, predicted, whole = (dataset.get_data_info(i) for i in range(3))
-        assert [hidden['annotation_id'], whole['annotation_id']] == [901, 900]
-        assert hidden['occlusion_rate'] == pytest.approx(0.5)
-        assert whole['occlusion_rate'] == 0  # no visible mask: V = A
-        assert hidden['window_boxes'].tolist() == [[4, 4, 20, 12]]  # the amodal box
-        assert predicted['image_id'] == 123
-        assert Path(predicted['img_paths'][0]).name == 'COCO_val2014_000000000123.jpg'
-        assert np.array_equal(masks_of(predicted, 'visible'), rectangle(*FIRST[1]))
-        assert np.array_equal(masks_of(predicted, 'amodal'), rectangle(*FIRST[2]))
-        assert dataset[1]['img'].shape == (1, H, W, 3)
+    def test_intersection_scores(
+        self, config: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The given mask as the answer, so that the scores are known by hand."""
+        settings = config('c2f_kins_intersection_official')
+        steps = settings.test_dataloader.dataset.pipeline
+        steps[-1].pack_full_visible = True
+        run = Config.fromfile(ROOT / 'configs/trivial_visible_shapes.py')
+        run.test_dataloader = settings.test_dataloader
+        run.test_dataloader |= {'num_workers': 0, 'persistent_workers': False}
+        run.test_evaluator = settings.test_evaluator
+        run.dump(tmp_path / 'run.py')
+        monkeypatch.chdir(tmp_path)
+        out = tmp_path / 'found.json'
+        load_tool('test').main([str(tmp_path / 'run.py'), 'none', '--out', str(out)])
+        first, second = json.loads(out.read_text())
+        assert [first['annotation_id'], second['annotation_id']] == [0, 1]
+        # Columns: P 11 to 20, V 10 to 19, A 10 to 29.
+        assert first['iou_full'] == pytest.approx(10 / 20)
+        assert first['iou_occ'] == pytest.approx(1 / 10, abs=1e-6)
+        assert first['visible_source'] == 'pred:kins_intersection'
+        # P has 8 of the 10 columns of A, and nothing is hidden.
+        assert second['iou_full'] == pytest.approx(8 / 10)
+        assert second['iou_occ'] is None
 
-    def test_template_of_the_training_split(self, cocoa: Path) -> None:
-        dataset = open_cocoa(cocoa, image_template='COCO_train2014_{:012d}.jpg')
-        name = Path(dataset.get_data_info(1)['img_paths'][0]).name
-        assert name == 'COCO_train2014_000000000123.jpg'
-
-    @pytest.mark.parametrize(
-        ('line', 'error', 'words'),
-        [
-            ('5,COCO_val2014_000000000042.jpg', IndexError, 'line 1 of .*has 2 ann.*place 5'),
-            ('0,COCO_val2014_000000000123.jpg', ValueError, 'lies in COCO_val2014_000000000042'),
-            ('0', ValueError, 'expected ann,path or name,img,pos'),
-            ('0,my pictures/a.jpg', ValueError, 'without white space'),
-            ('a,b,c,d', ValueError, 'expected ann,path'),
-            ('x,a.jpg', ValueError, 'the place of the annotation is a whole number'),
-            ('aisformer,123,4', IndexError, r"record 4 of 'aisformer_123'"),
-            ('aisformer,42,0', KeyError, "no key 'aisformer_42'"),
-        ],
-    )  # fmt: skip
-    def test_wrong_lines(self, cocoa: Path, line: str, error: type, words: str) -> None:
-        (cocoa / 'test.txt').write_text(line)
-        with pytest.raises(error, match=words):
-            open_cocoa(cocoa)
+    def test_mixed_lists(self, config: Callable) -> None:
+        settings = config('c2f_kins_lists_official')
+        init_default_scope('c2fseg')
+        train = DATASETS.build(settings.train_dataloader.dataset)
+        test = DATASETS.build(settings.test_dataloader.dataset)
+        colours = [[s[i]['inputs']['img'][0, :, 9, 9].tolist() for i in range(3)]
+                   for s in (train, test)]  # fmt: skip
+        rgb, bgr = [250, 100, 10], [10, 100, 250]
+        assert colours == [[rgb, bgr, rgb], [rgb, rgb, rgb]]
+        assert settings.test_evaluator.visible_source == 'pred:aisformer'
+        assert all('input_masks' in test[i]['data_samples'] for i in range(3))
 
 
 def test_bgr_of_all_records(kins: Path) -> None:

@@ -33,7 +33,9 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='ResumableInfiniteSampler', shuffle=True),
+    # Four objects of a picture on end: a worker reads it once for them, and a batch of 16 still
+    # holds objects of four pictures or more. Without the last two, objects come one by one.
+    sampler=dict(type='ResumableInfiniteSampler', shuffle=True, group_by='image', group_size=4),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -24,4 +24,8 @@ train_pipeline = [
     dict(type='PackAmodalInputs'),
 ]
 
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    # Objects come one by one, not by pictures.
+    sampler=dict(_delete_=True, type='ResumableInfiniteSampler', shuffle=True),
+    dataset=dict(pipeline=train_pipeline),
+)
