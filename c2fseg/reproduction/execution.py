@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -46,6 +46,18 @@ class Result:
     metrics: dict[str, float]
 
 
+class Trained(NamedTuple):
+    """A model that was trained here.
+
+    Attributes:
+        checkpoint: Its last checkpoint.
+        training: As in :class:`Result`.
+    """
+
+    checkpoint: Path
+    training: dict[str, int]
+
+
 def run_plan(
     plan: Plan,
     say: Callable[[str], None],
@@ -66,24 +78,28 @@ def run_plan(
         CheckpointError: Weights cannot be loaded.
     """
     results: dict[Evaluation, Result] = {}
+    trained: dict[str, Trained] = {}
     runs = plan.evaluations()
     for number, run in enumerate(runs, start=1):
         steps = '' if run.num_steps is None else f', K = {run.num_steps}, seed {run.seed}'
         title = f'[{number}/{len(runs)}] {run.model}{steps}'
-        results[run] = _run(plan, run, lambda what, title=title: say(f'{title}: {what}'))
+
+        def say_which(what: str, title: str = title) -> None:
+            say(f'{title}: {what}')
+
+        if run.config not in TRIVIAL and run.model not in plan.checkpoints | trained:
+            trained[run.model] = _train(plan, run, say_which)
+        results[run] = _run(plan, run, trained.get(run.model), say_which)
         finished(results)
     return results
 
 
-def _run(plan: Plan, run: Evaluation, say: Callable[[str], None]) -> Result:
-    """Tests one model, after training it where it has no weights."""
-    checkpoint, how = None, 'no weights'
-    training: dict[str, int] = {}
-    if run.config not in TRIVIAL:
-        checkpoint = plan.checkpoints.get(run.model)
-        how = 'evaluated' if checkpoint else 'trained'
-        if checkpoint is None:
-            checkpoint, training = _train(plan, run, say)
+def _run(
+    plan: Plan, run: Evaluation, trained: Trained | None, say: Callable[[str], None]
+) -> Result:
+    """Tests one model, unless its result is there."""
+    checkpoint = trained.checkpoint if trained else plan.checkpoints.get(run.model)
+    how = 'no weights' if checkpoint is None else 'trained' if trained else 'evaluated'
     config = _load(plan, run)
     expected = {
         **_settings(plan, run),
@@ -101,21 +117,22 @@ def _run(plan: Plan, run: Evaluation, say: Callable[[str], None]) -> Result:
     else:
         say(f'found in {plan.result_file(run)}')
     weights = '' if checkpoint is None else str(checkpoint)
+    training = trained.training if trained else {}
     return Result(run, how, weights, training, details, stored['metrics'])
 
 
-def _train(plan: Plan, run: Evaluation, say: Callable[[str], None]) -> tuple[Path, dict[str, int]]:
-    """Trains the model of a test; returns its last checkpoint and how it was trained."""
+def _train(plan: Plan, run: Evaluation, say: Callable[[str], None]) -> Trained:
+    """Trains the model of a test, unless that was done."""
     config = _load(plan, run)
     schedule = config.train_cfg.max_iters
     length = plan.settings.max_iters or schedule
     if length != schedule:
         shorten(config, length)
     batch_size = config.train_dataloader.batch_size
-    say(f'training, {length} iterations of {batch_size}')
+    say(f'training until iteration {length}, {batch_size} samples each')
     settings = {**_settings(plan, run), 'max_iters': length}
     checkpoint = train(config, run.model.replace('/', '_'), settings)
-    return checkpoint, {'max_iters': length, 'of': schedule, 'batch_size': batch_size}
+    return Trained(checkpoint, {'max_iters': length, 'of': schedule, 'batch_size': batch_size})
 
 
 def _load(plan: Plan, run: Evaluation) -> Config:

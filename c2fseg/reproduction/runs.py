@@ -33,7 +33,8 @@ def shorten(config: Config, max_iters: int) -> None:
             if key in scheduler:
                 scheduler[key] = max(round(scheduler[key] * scale), 0 if key == 'begin' else 1)
     config.train_cfg.max_iters = max_iters
-    config.train_cfg.val_interval = max_iters + 1  # the test afterwards is the only evaluation
+    # The test afterwards is the only evaluation.
+    config.train_cfg.val_interval = config.train_cfg.val_begin = max_iters + 1
     config.default_hooks.checkpoint.interval = max_iters
 
 

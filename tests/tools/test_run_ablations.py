@@ -42,7 +42,7 @@ def test_schedules_shrink_with_the_training():
         )
     )
     load_tool(TOOL).shorten(config, 50)
-    assert config.train_cfg == dict(max_iters=50, val_interval=51)
+    assert config.train_cfg == dict(max_iters=50, val_interval=51, val_begin=51)
     assert config.default_hooks.checkpoint.interval == 50
     assert config.param_scheduler[0] == dict(type='LinearLR', begin=0, end=10)
     assert config.param_scheduler[1] == dict(type='CosineAnnealingLR', begin=10, end=50, T_max=40)
