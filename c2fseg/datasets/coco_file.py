@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from c2fseg.structures.mask_coding import MAX_COORDINATE
+
 from .flavours import Flavour, describe_look, id_of
 
 IMAGE_KEYS = ('id', 'file_name', 'width', 'height')
@@ -90,10 +92,12 @@ def index_by_id(
         if number in indexed:
             raise ValueError(f'{what} of {file}: this id is used twice')
         for key in ('width', 'height'):
-            if key in keys and (not isinstance(entry[key], int) or entry[key] < 1):
+            if key not in keys:
+                continue
+            if not isinstance(entry[key], int) or not 1 <= entry[key] < MAX_COORDINATE:
                 raise ValueError(
-                    f'{what} of {file}: {key} is a whole number of pixels, 1 or more, '
-                    f'got {entry[key]!r}'
+                    f'{what} of {file}: {key} is a whole number of pixels, 1 or more and under '
+                    f'{MAX_COORDINATE}, got {entry[key]!r}'
                 )
         indexed[number] = entry
     return indexed

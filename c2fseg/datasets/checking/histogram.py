@@ -48,6 +48,7 @@ def draw_hidden_shares(summaries: Sequence[Mapping[str, Any]], path: Path) -> Pa
         axis.set_xticks([FREE_PLACE, *range(0, 101, 10)])
         axis.set_xticklabels(['none', *(f'{share} %' for share in range(0, 101, 10))])
         axis.margins(y=0.12)
+        axis.yaxis.get_major_locator().set_params(integer=True)
         axis.set_ylabel('objects')
         objects = summary['objects']['with_usable_masks']
         axis.set_title(f'{summary["name"]}: {objects} objects', loc='left', fontsize=10)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from c2fseg.structures.mask_coding import MAX_COORDINATE
+
 from ..base_amodal_dataset import OUTSIDE_NOTE_RATE
 from ..coco_amodal import BOX_TOLERANCE
 from ..conversion import Finding, SourceObject, source_masks
@@ -100,7 +102,7 @@ def _check_object(task: ObjectTask) -> ObjectRow:
 
 def _has_other_size(item: SourceObject, height: int, width: int) -> bool:
     """Whether one of the coded masks says that it belongs to a picture of another size."""
-    coded = (mask for mask in (item.amodal, item.visible, item.hidden) if isinstance(mask, Mapping))
+    coded = (mask for mask in item.masks.values() if isinstance(mask, Mapping))
     return any(mask.get('size') not in (None, [height, width]) for mask in coded)
 
 
@@ -124,7 +126,7 @@ def _box_findings(
         return []
     findings = []
     for (key, box), distance, meaning in zip(task.item.boxes, boxes, task.meanings):
-        if not np.isfinite(box).all():
+        if not all(_is_place(side) for side in box):
             text = f'{key} is {box}, which are no numbers of pixels'
             findings.append(_finding('box without numbers', task.item, text))
             continue
@@ -147,9 +149,13 @@ def _measure_box(
     return BoxDistance(key, _box_distance(box, amodal), _box_distance(box, visible))
 
 
+def _is_place(value: Any) -> bool:
+    return abs(value) < MAX_COORDINATE  # false for nan too
+
+
 def _box_distance(box: Sequence[float], rle: dict[str, Any]) -> float:
     """The largest distance of a side of ``box`` [x, y, w, h] from that of a mask's box, px."""
-    if coco_mask.area(rle) == 0:
+    if coco_mask.area(rle) == 0 or not all(_is_place(side) for side in box):
         return NOT_COMPARED
     sides = [_sides(one) for one in (box, coco_mask.toBbox(rle))]
     return float(np.abs(sides[0] - sides[1]).max())

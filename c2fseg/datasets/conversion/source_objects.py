@@ -60,9 +60,7 @@ class SourceObject(NamedTuple):
         image_id: Id of its picture.
         category_id: Id of its category, None for a region.
         name: Name of the category, or of the region.
-        amodal: Coded amodal mask.
-        visible: Coded visible mask, None when absent.
-        hidden: Coded mask of the hidden part, None when absent.
+        masks: Coded masks by kind: 'amodal', and those of 'visible' and 'hidden' that it has.
         boxes: (key, [x, y, w, h]) of each box that it has.
         is_stuff: Whether a region is stuff (sky, grass) and no thing.
     """
@@ -73,9 +71,7 @@ class SourceObject(NamedTuple):
     image_id: Any
     category_id: Any
     name: str
-    amodal: Any
-    visible: Any
-    hidden: Any
+    masks: dict[str, Any]
     boxes: tuple[tuple[str, list[float]], ...] = ()
     is_stuff: bool = False
 
@@ -132,12 +128,13 @@ def source_masks(
     Raises:
         TypeError, ValueError: When a mask cannot be read.
     """
-    amodal = _named_rle('amodal', item.amodal, height, width)
-    if item.visible is not None:
-        return amodal, _named_rle('visible', item.visible, height, width)
-    if item.hidden is None:
+    rles = {kind: _named_rle(kind, mask, height, width) for kind, mask in item.masks.items()}
+    amodal = rles['amodal']
+    if 'visible' in rles:
+        return amodal, rles['visible']
+    if 'hidden' not in rles:
         return amodal, amodal
-    hidden = decode_mask(_named_rle('hidden', item.hidden, height, width), height, width)
+    hidden = decode_mask(rles['hidden'], height, width)
     visible = np.logical_and(decode_mask(amodal, height, width), hidden == 0)
     return amodal, to_rle(visible, height, width)
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from c2fseg.structures.mask_coding import MAX_COORDINATE
+
 from ..coco_file import (
     ANNOTATION_IDS,
     CATEGORY_KEYS,
@@ -167,9 +169,7 @@ def _read_annotations(content: Mapping[str, Any], source: SourceFile, flavour: F
                 image_id=entry['image_id'],
                 category_id=entry['category_id'],
                 name=source.categories[entry['category_id']],
-                amodal=entry[flavour.amodal],
-                visible=entry.get(flavour.visible),
-                hidden=entry.get(HIDDEN_KEY),
+                masks=_masks_of(entry, flavour),
                 boxes=tuple(_read_boxes(entry, flavour, where, source)),
             )
         )
@@ -186,6 +186,14 @@ def _check_annotation(
 ) -> None:
     require(entry, where, keys, file)
     check_ids(entry, source.images, source.categories, seen, file)
+
+
+def _masks_of(entry: Mapping[str, Any], flavour: Flavour) -> dict[str, Any]:
+    """The coded masks of an annotation or region; the hidden part counts where V is not given."""
+    keys = {'amodal': flavour.amodal, 'visible': flavour.visible}
+    if flavour.visible not in entry:
+        keys['hidden'] = HIDDEN_KEY
+    return {kind: entry[key] for kind, key in keys.items() if key in entry}
 
 
 def _read_boxes(
@@ -232,7 +240,7 @@ def _check_regions(
 
 def _read_region(region: Any, place: int, ids: Mapping[str, Any], source: SourceFile) -> None:
     where = f'region {place} of annotation {ids["id"]}'
-    if not _try(source, where, require, region, where, REGION_KEYS):
+    if not _try(source, where, _check_region, region, where):
         return
     source.objects.append(
         SourceObject(
@@ -242,12 +250,16 @@ def _read_region(region: Any, place: int, ids: Mapping[str, Any], source: Source
             image_id=ids['image_id'],
             category_id=None,
             name=str(region.get('name', '')).strip(),
-            amodal=region['segmentation'],
-            visible=region.get('visible_mask'),
-            hidden=region.get(HIDDEN_KEY),
+            masks=_masks_of(region, COCOA_ORIGINAL),
             is_stuff=bool(region['isStuff']),
         )
     )
+
+
+def _check_region(region: Any, where: str, file: str) -> None:
+    require(region, where, REGION_KEYS, file)
+    if region['isStuff'] not in (0, 1):
+        raise ValueError(f'{where} of {file}: isStuff is 0 or 1, got {region["isStuff"]!r}')
 
 
 def _unnamed_image(entry: Mapping[str, Any], path: str) -> SourceImage:
@@ -262,11 +274,7 @@ def _unnamed_image(entry: Mapping[str, Any], path: str) -> SourceImage:
         for key in ('visible_mask', HIDDEN_KEY)
     )
     sizes = (mask.get('size') for mask in masks if isinstance(mask, Mapping))
-    usable = (
-        size
-        for size in sizes
-        if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size)
-    )
+    usable = (size for size in sizes if _is_size(size))
     height, width = next(usable, (None, None))
     return SourceImage(entry['image_id'], file_name, height, width, path, may_be_renamed=True)
 
@@ -301,6 +309,11 @@ def _words(error: Exception) -> str:
 
 def _name(source: SourceFile) -> str:
     return Path(source.path).name
+
+
+def _is_size(value: Any) -> bool:
+    sides = value if isinstance(value, list) and len(value) == 2 else [None]
+    return all(isinstance(side, int) and 1 <= side < MAX_COORDINATE for side in sides)
 
 
 def _hashable(value: Any) -> Any:
