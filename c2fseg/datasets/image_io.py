@@ -229,6 +229,24 @@ def _png_damage(content: bytes) -> str | None:
     return f'truncated PNG, it stops after {len(content)} bytes'
 
 
+def fit_size(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a picture to what its annotations say (Lanczos), where it is of another size.
+
+    Args:
+        image: uint8 (h, w, 3).
+        height: H by the annotations.
+        width: W by the annotations.
+
+    Returns:
+        uint8 (H, W, 3): ``image`` itself where it fits.
+
+    Source: C2F-Seg, ICCV 2023, reference implementation (test set of KINS).
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
 def check_size(path: str, image: np.ndarray, height: int, width: int) -> None:
     """Compare a picture with what the annotation file says about it.
 

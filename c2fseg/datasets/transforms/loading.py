@@ -7,12 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image
 
 from c2fseg.registry import TRANSFORMS
 from c2fseg.structures import decode_mask
 
-from ..image_io import EXIF_RULES, check_size, read_id_map, read_rgb
+from ..image_io import EXIF_RULES, check_size, fit_size, read_id_map, read_rgb
 from ..picture_cache import PictureCache
 
 CHANNEL_ORDERS = ('rgb', 'bgr', 'record')
@@ -115,9 +114,8 @@ class LoadFrames(BaseTransform):
     def _fit(self, path: str, height: int, width: int) -> np.ndarray:
         """Read one picture: RGB (H, W, 3), not to be written to."""
         picture = self._pictures.get(path, lambda name: read_rgb(name, self.exif))
-        if self.size_mismatch == 'resize' and picture.shape[:2] != (height, width):
-            resized = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-            return np.asarray(resized)
+        if self.size_mismatch == 'resize':
+            return fit_size(picture, height, width)
         check_size(path, picture, height, width)
         return picture
 

@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from c2fseg.datasets.image_io import read_rgb
+from c2fseg.datasets.image_io import fit_size, read_rgb
 from c2fseg.datasets.transforms import LoadFrames
 from c2fseg.registry import HOOKS
 from c2fseg.visualization import open_writer
@@ -148,7 +148,9 @@ def read_frames(
     """
     paths = list(sample.img_paths)
     if len(paths) == 1:
-        return read_rgb(paths[0], exif)
+        # Only LoadFrames(size_mismatch='resize') lets another size through.
+        image = read_rgb(paths[0], exif)
+        return fit_size(image, *sample.get('ori_shape', image.shape[:2]))
     chosen = range(len(paths)) if frames is None else frames
     return np.stack([read_rgb(paths[frame], exif) for frame in chosen])
 
