@@ -42,7 +42,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def paths(tmp_path: Path) -> list[str]:
     names = [str(tmp_path / f'{number}.png') for number in range(4)]
     for number, name in enumerate(names):
-        Image.new('RGB', (6, 4), (number, 10 * number, 3)).save(name)
+        Image.new('RGB', (6, 4), (number, 10 * number, 77)).save(name)
     return names
 
 
@@ -55,7 +55,7 @@ def test_the_last_pictures_are_kept(paths: list[str], reads: list[str]) -> None:
     for place in (0, 0, 1, 0, 2, 0, 1):
         image = load(step, paths[place])
         assert image.shape == (1, 4, 6, 3)
-        assert image[0, 2, 2].tolist() == [place, 10 * place, 3]
+        assert image[0, 2, 2].tolist() == [place, 10 * place, 77]
     # 1 was the longest unused when 2 came.
     assert reads == ['0.png', '1.png', '2.png', '1.png']
 
@@ -79,7 +79,7 @@ def test_a_shared_picture_cannot_be_written_to(paths: list[str]) -> None:
         turned[:] = 0
     clip = load(step, paths[1], paths[2])
     clip[:] = 0  # a clip is a copy
-    assert load(step, paths[1])[0, 0, 0].tolist() == [1, 10, 3]
+    assert load(step, paths[1])[0, 0, 0].tolist() == [1, 10, 77]
 
 
 def test_a_file_that_changes_is_read_again(paths: list[str]) -> None:
@@ -152,3 +152,24 @@ def test_objects_of_a_picture_are_neighbours_in_a_test(build: Callable, spoil: C
         dataset = build(root=root, test_mode=test_mode)
         ids = [dataset.get_data_info(i)['annotation_id'] for i in range(6)]
         assert ids == order[test_mode]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'channel_order': 'gbr'}, "channel_order is one of .*'gbr'"),
+        ({'size_mismatch': 'crop'}, "size_mismatch is one of .*'crop'"),
+    ],
+)
+def test_wrong_arguments(arguments: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        LoadFrames(**arguments)
+
+
+def test_a_record_has_to_say_its_colour_order(paths: list[str]) -> None:
+    record = {'img_paths': paths[3:], 'height': 4, 'width': 6, 'annotation_id': 5}
+    step = LoadFrames(channel_order='record')
+    assert step({**record, 'channel_order': 'rgb'})['img'][0, 0, 0].tolist() == [3, 30, 77]
+    assert step({**record, 'channel_order': 'bgr'})['img'][0, 0, 0].tolist() == [3, 30, 77][::-1]
+    with pytest.raises(KeyError, match="annotation 5 of .*'channel_order' is 'rgb' or 'bgr'"):
+        step(record)

@@ -42,6 +42,9 @@ def test_masks_to_boxes_refuses_a_vector() -> None:
         ((30, 30, 31, 31), 2.0, [29, 29, 32, 32]),
         # the corner: 108 - 18 .. 126 is cut to 120, 60 - 12 .. 72 to 72
         ((96, 48, 120, 72), 1.5, [90, 42, 120, 72]),
+        # fractions count: centre floor(15.6) = 15, length int(19.9) = 19, half 9, 6..24;
+        # rows: centre floor(20.55) = 20, length int(41.0) = 41, half 20
+        ((10.65, 10.3, 20.6, 30.8), 2.0, [6, 0, 25, 41]),
         # the whole image
         ((0, 0, 120, 72), 2.0, [0, 0, 120, 72]),
     ],
