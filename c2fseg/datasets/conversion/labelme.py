@@ -188,7 +188,8 @@ def _find_picture(path: Path, content: dict[str, Any], img_dir: Path) -> Path:
         if candidate.is_file():
             return candidate
     tried = ', '.join(dict.fromkeys(str(candidate) for candidate in candidates))
-    raise FileNotFoundError(f'picture {named!r} not found, looked for {tried}')
+    hint = '; write its imageData to that file' if content.get('imageData') else ''
+    raise FileNotFoundError(f'picture {named!r} not found, looked for {tried}{hint}')
 
 
 def _check_size(content: dict[str, Any], picture: Path, height: int, width: int) -> None:
