@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mmengine.logging import MMLogger
 from c2fseg.evaluation import AmodalCocoMetric
 from c2fseg.evaluation.functional import average_precision
 from c2fseg.evaluation.functional.coco_objects import Detection
-from c2fseg.evaluation.scoring import open_truth
+from c2fseg.evaluation.scoring import Truth, open_truth
 from c2fseg.registry import METRICS
 from c2fseg.structures import to_rle
 from tests.evaluation.prediction_files import sample_of
@@ -22,8 +23,13 @@ KINS_MINI = Path(__file__).parents[1] / 'data' / 'kins_mini'
 KINS_V1 = KINS_MINI / 'kins_v1.json'
 
 
+@cache
+def truth_of(path: Path) -> Truth:
+    return open_truth(path)
+
+
 def samples(path: Path = KINS_V1, given: bool = False) -> list[dict]:
-    truth = open_truth(path)
+    truth = truth_of(path)
     return [sample_of(truth, position, given) for position in range(len(truth.objects))]
 
 
@@ -45,7 +51,7 @@ def test_numbers_are_those_of_the_function() -> None:
     for sample in found[::2]:  # a visible mask for the whole: some of these are wrong
         sample['pred_masks']['amodal'] = sample['gt_masks']['visible'].clone()
     values = evaluate(found, protocols=['coco-amodal', 'coco-amodal-hidden'])
-    truths = open_truth(KINS_V1).detection_truth()
+    truths = truth_of(KINS_V1).detection_truth()
     detections = [detection(one, 'amodal', 0.6 + 0.001 * n) for n, one in enumerate(found)]
     for mode in ('coco-amodal', 'coco-amodal-hidden'):
         for mask in ('amodal', 'visible', 'occluded', 'box'):
@@ -71,6 +77,18 @@ def test_shares_are_those_of_the_file(tmp_path) -> None:
     assert not math.isnan(values['coco-amodal-vrsp/gt/refined/amodal/APl'])
     assert not math.isnan(values['amodal-ar/gt/refined/amodal/AR@10_heavy'])
     assert math.isnan(values['amodal-ar/gt/refined/amodal/AR@10_none'])
+    # Where no sample names the file, the data set does.
+    found = samples(path)
+    for sample in found:
+        del sample['ann_file']
+    metric = AmodalCocoMetric('amodal-ar')
+    metric.dataset_meta = {'ann_file': str(path)}
+    metric.process(None, found)
+    assert metric.evaluate(len(found)) == {
+        key: pytest.approx(value, nan_ok=True)
+        for key, value in values.items()
+        if key.startswith('amodal-ar')
+    }
     # KINS 2020 states no share, areas stay in pixels: nothing is left, as published (but for an
     # object of a single pixel, whose area is a share too).
     found = [one for one in samples(KINS_MINI / 'kins_2020.json') if one['annotation_id'] != 203]
@@ -129,7 +147,7 @@ def test_messages() -> None:
         evaluate(found)
     found = samples()[:1]
     found[0].pop('ann_file')
-    with pytest.raises(ValueError, match='no sample names it'):
+    with pytest.raises(ValueError, match='neither the data set nor a sample names it'):
         evaluate(found, protocol='amodal-ar')
     found = samples()[:1]
     found[0]['annotation_id'] = 999

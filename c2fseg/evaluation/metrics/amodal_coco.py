@@ -72,7 +72,8 @@ class AmodalCocoMetric(ObjectMetric[DetectionResult]):
     which there is no visible and occluded AP) of one frame; ``pred_crop_masks`` (amodal) unless
     the metainfo has ``score``. The score of an object is that ``score``, else the mean probability
     inside its predicted mask at crop size. ``coco-amodal-vrsp`` and ``amodal-ar`` take visible
-    shares as the annotation file states them (metainfo ``ann_file``, ``annotation_id``).
+    shares as the annotation file states them (its name from the data set or metainfo
+    ``ann_file``; metainfo ``annotation_id``).
 
     Args:
         protocol: One name instead of ``protocols``.
@@ -187,17 +188,18 @@ class AmodalCocoMetric(ObjectMetric[DetectionResult]):
         # The data sets draw on this package: it may not import them while it is being imported.
         from c2fseg.evaluation.annotations import read_annotations
 
-        if self._ann_file is None:
+        ann_file = self._ann_file or (self.dataset_meta or {}).get('ann_file')
+        if ann_file is None:
             raise ValueError(
-                f'{" and ".join(STATED)} take shares from the annotation file, and no sample '
-                'names it; add ann_file to the packed meta_keys.'
+                f'{" and ".join(STATED)} take shares from the annotation file, and neither the '
+                'data set nor a sample names it; add ann_file to the packed meta_keys.'
             )
-        annotations = read_annotations(self._ann_file)
+        annotations = read_annotations(ann_file)
         truths = []
         for result in results:
             if result.annotation_id not in annotations:
                 raise KeyError(
-                    f'{self._ann_file} has no annotation {result.annotation_id!r} '
+                    f'{ann_file} has no annotation {result.annotation_id!r} '
                     f'(sample {result.sample_id!r})'
                 )
             entry = annotations[result.annotation_id]
@@ -212,7 +214,10 @@ class AmodalCocoMetric(ObjectMetric[DetectionResult]):
         body = [[row, *(_percent(numbers[key]) for key in first)] for row, numbers in rows.items()]
         widths = [max(len(line[place]) for line in [head, *body]) for place in range(len(head))]
         lines = [
-            '  '.join(cell.rjust(width) for cell, width in zip(line, widths))
+            '  '.join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(line, widths))
+            )
             for line in [head, *body]
         ]
         heading = [
