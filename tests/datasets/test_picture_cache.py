@@ -171,5 +171,5 @@ def test_a_record_has_to_say_its_colour_order(paths: list[str]) -> None:
     step = LoadFrames(channel_order='record')
     assert step({**record, 'channel_order': 'rgb'})['img'][0, 0, 0].tolist() == [3, 30, 77]
     assert step({**record, 'channel_order': 'bgr'})['img'][0, 0, 0].tolist() == [3, 30, 77][::-1]
-    with pytest.raises(KeyError, match="annotation 5 of .*'channel_order' is 'rgb' or 'bgr'"):
+    with pytest.raises(KeyError, match=r"annotation 5 of .*'channel_order' is 'rgb' or 'bgr'"):
         step(record)
