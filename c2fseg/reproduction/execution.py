@@ -103,6 +103,7 @@ def _run(
     config = _load(plan, run)
     expected = {
         **_settings(plan, run),
+        'split': str(config.test_dataloader.dataset.ann_file),
         'num_steps': run.num_steps,
         'seed': run.seed,
         'weights': None if checkpoint is None else file_hash(checkpoint.resolve()),
@@ -173,4 +174,6 @@ def _details(config: Config, run: Evaluation) -> dict[str, str]:
 
 def _crop(step: Mapping[str, Any]) -> str:
     """Which box the window is laid around, and how far it is enlarged."""
-    return f'box of the {step.get("box_from", "visible")} mask x {step["enlarge"]}'
+    source = step.get('box_from', 'visible')
+    box = "the detector's box" if source == 'record' else f'box of the {source} mask'
+    return f'{box} x {step["enlarge"]}'

@@ -27,11 +27,13 @@ class Family:
         name: Name of the folder, such as ``'kins'``.
         folder: The folder with its configs.
         data_root: The folder of the data set.
+        test_of: The config whose test set predictors without weights are scored on.
     """
 
     name: str
     folder: Path
     data_root: Path
+    test_of: str = FULL
 
     @property
     def title(self) -> str:
@@ -56,7 +58,7 @@ class Family:
         Raises:
             UserError: There is no such config, or an override begins with an unknown key.
         """
-        path = self.folder / f'{FULL if config in TRIVIAL else config}.py'
+        path = self.folder / f'{self.test_of if config in TRIVIAL else config}.py'
         roots = {
             f'{split}_dataloader.dataset.data_root': str(self.data_root)
             for split in ('train', 'val', 'test')
@@ -123,11 +125,13 @@ def find_families(configs: Path, data_root: Path, names: Sequence[str] | None) -
             '(docs/datasets.md), or make the built-in one with "make shapes" and give data.'
         )
     asked = list(dict.fromkeys(names or known))
-    expected = {name: _expected_file(configs / name) for name in asked}
+    expected = {name: _expected_files(configs / name) for name in asked}
     found = _find_data(data_root, expected, all_asked=bool(names))
     missing = [name for name in asked if name not in found]
     if missing and (names or not found):
-        places = ', '.join(f'{"/".join(expected[name])} ({name})' for name in missing)
+        places = ', '.join(
+            f'{expected[name][0]}/{" or ".join(expected[name][1])} ({name})' for name in missing
+        )
         raise UserError(
             f'No data below --data-root {data_root.resolve()}: expected {places}; docs/datasets.md '
             'tells how to get them, "make shapes" makes the built-in ones.'
@@ -136,13 +140,13 @@ def find_families(configs: Path, data_root: Path, names: Sequence[str] | None) -
 
 
 def _find_data(
-    data_root: Path, expected: dict[str, tuple[str, str]], all_asked: bool
+    data_root: Path, expected: dict[str, tuple[str, list[str]]], all_asked: bool
 ) -> dict[str, Path]:
     """The folders of the data sets that are there.
 
     Args:
         data_root: A folder of data sets, or one of them.
-        expected: Name of the folder and of a file in it, by data set.
+        expected: Name of the folder and of the files of which one is in it, by data set.
         all_asked: Whether the user named the data sets.
 
     Raises:
@@ -150,10 +154,10 @@ def _find_data(
     """
     found = {
         name: data_root / folder
-        for name, (folder, file) in expected.items()
-        if (data_root / folder / file).is_file()
+        for name, (folder, files) in expected.items()
+        if _holds(data_root / folder, files)
     }
-    itself = [n for n in expected if n not in found and (data_root / expected[n][1]).is_file()]
+    itself = [n for n in expected if n not in found and _holds(data_root, expected[n][1])]
     if all_asked or not itself:
         return {**found, **dict.fromkeys(itself, data_root)}
     if found:
@@ -168,8 +172,14 @@ def _find_data(
     return {itself[0]: data_root}
 
 
+def _holds(folder: Path, files: Sequence[str]) -> bool:
+    return any((folder / file).is_file() for file in files)
+
+
 @cache
-def _expected_file(folder: Path) -> tuple[str, str]:
-    """Name of the data set's folder, and of the annotation file of its test split in there."""
-    dataset = Config.fromfile(folder / f'{FULL}.py').test_dataloader.dataset
-    return Path(dataset.data_root).name, str(dataset.ann_file)
+def _expected_files(folder: Path) -> tuple[str, list[str]]:
+    """Name of the data set's folder, and of the annotation files that its tests may read."""
+    configs = [folder / f'{name}.py' for name in (FULL, OFFICIAL)]
+    datasets = [Config.fromfile(path).test_dataloader.dataset for path in configs if path.is_file()]
+    files = dict.fromkeys(str(dataset.ann_file) for dataset in datasets)
+    return Path(datasets[0].data_root).name, list(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,20 +161,24 @@ def make_plan(
                 'another one, or leave the table out with --tables.'
             )
     files = _read_checkpoints(checkpoints, families, [(f.name, v.config) for _, v, f in wanted])
+    families = [
+        replace(family, test_of=OFFICIAL) if f'{family.name}/{OFFICIAL}' in files else family
+        for family in families
+    ]
     loaded = _Loaded(settings)
     cells = {}
-    for name, variant, family in wanted:
+    for name, variant, family in _wanted(families, tables):
         assert variant.config is not None
-        config = variant.config
-        if config == FULL and f'{family.name}/{OFFICIAL}' in files:
-            config = OFFICIAL
+        config = family.test_of if variant.config == FULL else variant.config
         if config in TRIVIAL:
             runs: tuple[Evaluation, ...] = (Evaluation(family.name, config, None, None),)
         else:
             k = variant.num_steps or loaded.get(family, config).model.decoder.num_steps
             runs = tuple(Evaluation(family.name, config, k, seed) for seed in settings.seeds)
         cells[name, variant.label, family.name] = runs
-    protocols = {family.name: protocol_of(loaded.get(family, FULL)) for family in families}
+    protocols = {
+        family.name: protocol_of(loaded.get(family, family.test_of)) for family in families
+    }
     by_name = {family.name: family for family in families}
     return Plan(by_name, tuple(tables), files, settings, cells, protocols)
 

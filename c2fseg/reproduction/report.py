@@ -213,14 +213,23 @@ def _warnings(plan: Plan, table: PaperTable, results: Results) -> list[str]:
             'made, not what the option does.'
         )
     for family in dict.fromkeys(family for family, _ in found):
-        models = {(r.evaluation.model, r.how) for name, r in found if name == family}
-        ways = {how for _, how in models if how != 'no weights'}
-        if len(ways) > 1:
-            said.append(
-                f'{DATASETS.get(family, family)}: some models were trained here and some come from '
-                'elsewhere, so their difference is not the effect of the option alone.'
-            )
+        own = [result for name, result in found if name == family]
+        said += [f'{DATASETS.get(family, family)}: {text}' for text in _mixtures(own)]
     return said
+
+
+def _mixtures(results: Sequence[Result]) -> Iterator[str]:
+    """Yields what keeps the rows of one data set from being compared."""
+    if len({(r.details['split'], r.details['visible_source']) for r in results}) > 1:
+        yield (
+            'the rows were tested on different objects or visible masks, so they are not '
+            'comparable.'
+        )
+    if len({r.how for r in results if r.how != 'no weights'}) > 1:
+        yield (
+            'some models were trained here and some come from elsewhere, so their difference is '
+            'not the effect of the option alone.'
+        )
 
 
 def _facts(result: Result) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from c2fseg.evaluation.scoring.truth import open_truth
+from c2fseg.evaluation.scoring.truth import Truth, open_truth
 from c2fseg.utils.launch import UserError, one_sentence_errors
 from c2fseg.visualization import DrawStyle, draw_clip_comparison, draw_comparison, write_png
 from c2fseg.visualization.compared_objects import ComparedObjects
@@ -73,6 +73,18 @@ def read_files(pairs: list[str]) -> dict[str, str]:
             raise UserError(f'The method {name} is given twice: give each a name of its own.')
         files[name] = file
     return files
+
+
+def read_truth(args: argparse.Namespace) -> Truth:
+    """Opens the ground truth of the command line.
+
+    Raises:
+        UserError: A key is missing in it.
+    """
+    try:
+        return open_truth(args.truth, args.img_prefix)
+    except KeyError as error:
+        raise UserError(str(error.args[0])) from error
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -136,10 +148,10 @@ def draw(objects: ComparedObjects, chosen: list[int], args: argparse.Namespace) 
 def main(arguments: list[str] | None = None) -> None:
     """Reads, joins, chooses and draws."""
     args = parse_args(arguments)
-    with one_sentence_errors(KeyError, TypeError, ValueError):
+    with one_sentence_errors(TypeError, ValueError):
         check_arguments(args)
         files = read_files(args.predictions)
-        objects = ComparedObjects(open_truth(args.truth, args.img_prefix), files)
+        objects = ComparedObjects(read_truth(args), files)
         chosen = choose(objects, args)
         draw(objects, chosen, args)
         known = [objects.truth.objects[position] for position in chosen]

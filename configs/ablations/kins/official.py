@@ -1,2 +1,3 @@
-# The reference implementation's way (official/c2f_kins_official.py): for its published weights.
-_base_ = '../../official/c2f_kins_official.py'
+# The reference implementation's way (official/c2f_kins_intersection_official.py),
+# for its published weights on the published test set.
+_base_ = '../../official/c2f_kins_intersection_official.py'
