@@ -1,4 +1,4 @@
-"""check_dataset on files in which anything may be anything."""
+"""What check_dataset reads: real files, and files in which anything may be anything."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from c2fseg.datasets import COCOADataset, CocoAmodalDataset, KINSDataset
 from c2fseg.datasets.checking import Split, gather_split
 from tests.datasets import coco_files
 
+COCOA_DEMO = Path(__file__).parents[3] / 'shared' / 'real' / 'cocoa_demo'
 JUNK = [
     None, 'x', '', -1, 0, 7, 10**30, float('nan'), float('inf'), True, [], {}, ['a'], [[1, 2]],
     [[[1, 2], [3, 4]], [1]], [None] * 6, [[1e9] * 6], {'size': [40, 60], 'counts': 'abc'},
@@ -67,3 +69,11 @@ def test_nothing_stops_it_and_nothing_that_is_refused_passes(tmp_path: Path, dat
             # Objects that are merely hidden are dropped, and may have been the only ones.
             if 'no object is left' not in str(error):
                 raise
+
+
+@pytest.mark.skipif(not COCOA_DEMO.is_dir(), reason='needs ../shared/real/cocoa_demo')
+def test_the_real_regions_are_in_order() -> None:
+    split = Split('demo', (str(COCOA_DEMO),), str(COCOA_DEMO))
+    found = gather_split(split, progress=False)
+    assert (found.findings, len(found.rows), len(found.pictures)) == ([], 48, 5)
+    assert all(row.problem is None for row in found.pictures)

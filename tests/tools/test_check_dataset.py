@@ -20,7 +20,6 @@ from .loading import load_tool
 
 REPOSITORY = Path(__file__).parents[2]
 KINS_MINI = REPOSITORY / 'tests' / 'data' / 'kins_mini'
-COCOA_DEMO = REPOSITORY.parent / 'shared' / 'real' / 'cocoa_demo'
 Check = Callable[..., tuple[int, str, dict[str, Any]]]
 
 
@@ -400,10 +399,3 @@ def test_processes_find_the_same(
         reports.append((out / 'report.json').read_text())
     assert reports[0] == reports[1]
     assert reports[0].count('unreadable mask') == 31
-
-
-@pytest.mark.skipif(not COCOA_DEMO.is_dir(), reason='needs ../shared/real/cocoa_demo')
-def test_the_real_regions_are_in_order(check: Check) -> None:
-    status, _, report = check(COCOA_DEMO, '--img-prefix', COCOA_DEMO)
-    assert (status, report['findings']) == (0, [])
-    assert report['splits'][0]['objects']['with_usable_masks'] == 48
