@@ -15,7 +15,7 @@ from c2fseg.utils.launch import (
     prepare_processes,
 )
 
-PREDICTION_WRITERS = ('AmodalIoU', 'VideoAmodalIoU')
+PREDICTION_WRITERS = ('AmodalIoU', 'VideoAmodalIoU', 'AmodalPredictions')
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -57,8 +57,7 @@ def write_predictions(config: Config, path: str) -> None:
         path: The JSON file.
 
     Raises:
-        UserError: The path is no JSON file, or not exactly one AmodalIoU or VideoAmodalIoU is
-            there.
+        UserError: The path is no JSON file, or not exactly one of PREDICTION_WRITERS is there.
     """
     if not path.endswith('.json'):
         raise UserError(f'--out {path} must end with .json.')

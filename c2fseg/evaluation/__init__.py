@@ -3,8 +3,15 @@
 from c2fseg.evaluation.metrics import (
     AmodalCocoMetric,
     AmodalIoU,
+    AmodalPredictions,
     ReconstructionIoU,
     VideoAmodalIoU,
 )
 
-__all__ = ['AmodalCocoMetric', 'AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']
+__all__ = [
+    'AmodalCocoMetric',
+    'AmodalIoU',
+    'AmodalPredictions',
+    'ReconstructionIoU',
+    'VideoAmodalIoU',
+]

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from c2fseg.datasets.transforms import CropObject, LoadFrames
-from c2fseg.registry import MODELS
+from c2fseg.registry import METRICS, MODELS
 from tests.datasets.coco_files import objects, write, write_pictures
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +75,24 @@ def test_stage_one_gives_batches_without_pictures(
         mask = first_batch(config, split)['inputs']['mask'][0]
         assert mask.shape == (1, 1, size, size)
         assert set(torch.unique(mask).tolist()) == {0.0, 1.0}
+
+
+def test_predictions_without_truth(tmp_path: Path) -> None:
+    """The same windows as in the scored test, from a file without amodal masks."""
+    scored = first_batch(lay_out('c2f_coco_amodal', tmp_path, pictures=True), 'test')
+    config = lay_out('c2f_coco_amodal_predict', tmp_path, pictures=False)
+    content = objects()
+    for entry in content['annotations']:
+        entry.setdefault('visible_mask', entry.pop('segmentation'))
+    write(tmp_path / config.test_dataloader.dataset.ann_file, content)
+    batch = first_batch(config, 'test')
+    assert len(batch['data_samples']) == 2
+    for place in range(2):
+        for key in ('img', 'visible_mask'):
+            assert torch.equal(batch['inputs'][key][place], scored['inputs'][key][place])
+        assert 'gt_masks' not in batch['data_samples'][place]
+    evaluator = METRICS.build({**config.test_evaluator, 'out_file': str(tmp_path / 'p.json')})
+    assert type(evaluator).__name__ == 'AmodalPredictions'
 
 
 def transform(config: Config, split: str, kind: type) -> dict:

@@ -2,7 +2,14 @@
 
 from c2fseg.evaluation.metrics.amodal_coco import AmodalCocoMetric
 from c2fseg.evaluation.metrics.amodal_iou import AmodalIoU
+from c2fseg.evaluation.metrics.amodal_predictions import AmodalPredictions
 from c2fseg.evaluation.metrics.reconstruction_iou import ReconstructionIoU
 from c2fseg.evaluation.metrics.video_amodal_iou import VideoAmodalIoU
 
-__all__ = ['AmodalCocoMetric', 'AmodalIoU', 'ReconstructionIoU', 'VideoAmodalIoU']
+__all__ = [
+    'AmodalCocoMetric',
+    'AmodalIoU',
+    'AmodalPredictions',
+    'ReconstructionIoU',
+    'VideoAmodalIoU',
+]
