@@ -176,12 +176,10 @@ class CocoAmodalDataset(BaseCocoDataset):
             KeyError: For inference, when neither mask is there.
             TypeError, ValueError: When a mask is wrong; names file and annotation.
         """
-        if self.inference:
-            kept = flavour.visible if flavour.amodal not in annotation else None
-            kept = flavour.visible if flavour.visible in annotation else kept
-            if kept is not None:
-                require(annotation, f'annotation {annotation["id"]}', (kept,), self.ann_file)
-                annotation = {**annotation, flavour.amodal: annotation[kept]}
+        if self.inference and (flavour.visible in annotation or flavour.amodal not in annotation):
+            key = flavour.visible
+            require(annotation, f'annotation {annotation["id"]}', (key,), self.ann_file)
+            annotation = {**annotation, flavour.amodal: annotation[key]}  # taken out again below
         record = super().read_object(annotation, flavour, image, category)
         if record is None:
             return None

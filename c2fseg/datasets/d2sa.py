@@ -66,7 +66,9 @@ def _leaves_picture(mask: Any, image: Mapping[str, Any]) -> bool:
     polygons = [mask] if isinstance(mask[0], int | float) else mask
     limits = np.array([image['width'], image['height']]) + BORDER_TOLERANCE
     for polygon in polygons:
-        points = np.asarray(polygon[: len(polygon) // 2 * 2], float).reshape(-1, 2)
-        if points.size and ((points < -BORDER_TOLERANCE) | (points > limits)).any():
+        if len(polygon) < 6 or len(polygon) % 2:
+            continue  # dropped where masks are read
+        points = np.asarray(polygon, float).reshape(-1, 2)
+        if ((points < -BORDER_TOLERANCE) | (points > limits)).any():
             return True
     return False

@@ -304,6 +304,7 @@ def test_inference_drops_what_is_not_visible(read: Callable, notes: list[str]) -
         (box_polygon(30, 10, 60, 47), True),
         ([box_polygon(-5, 10, 20, 30), box_polygon(0, 0, 5, 5)], True),
         ([box_polygon(30, 10, 60.5, 40)], False),
+        ([box_polygon(30, 10, 50, 30), ['x', 'y'], [90, 90]], False),
         (runs(WHOLE), False),
     ],
 )
