@@ -91,7 +91,7 @@ def _check_picture(task: PictureTask, exif: str) -> PictureRow:
 def content_hash(image: np.ndarray) -> bytes:
     """Hash the pixels of a picture (H, W, 3) uint8, whatever file format they came in."""
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
 
 

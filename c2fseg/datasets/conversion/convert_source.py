@@ -136,6 +136,8 @@ def _add_object(
     writer: CocoAmodalWriter, item: SourceObject, image: SourceImage, findings: list[Finding]
 ) -> None:
     """Add an object, or say why not."""
+    assert image.height is not None
+    assert image.width is not None
     try:
         amodal, visible = source_masks(item, image.height, image.width)
     except (TypeError, ValueError) as error:

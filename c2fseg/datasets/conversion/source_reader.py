@@ -274,8 +274,7 @@ def _unnamed_image(entry: Mapping[str, Any], path: str) -> SourceImage:
         for key in ('visible_mask', HIDDEN_KEY)
     )
     sizes = (mask.get('size') for mask in masks if isinstance(mask, Mapping))
-    usable = (size for size in sizes if _is_size(size))
-    height, width = next(usable, (None, None))
+    height, width = next(filter(_is_size, sizes), None) or (None, None)
     return SourceImage(entry['image_id'], file_name, height, width, path, may_be_renamed=True)
 
 
