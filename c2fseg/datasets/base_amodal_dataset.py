@@ -306,6 +306,10 @@ class BaseAmodalDataset(BaseDataset):
         self._dropped.clear()
         with data_errors():
             super().full_init()
+        for transform in self.pipeline.transforms:
+            # Those that read files of their own do it now, not in every worker process.
+            if hasattr(transform, 'full_init'):
+                transform.full_init()
         if self.occluded_repeat > 1:
             self._order = self._repeated_order()
 

@@ -28,45 +28,61 @@ class MixedDataset:
         datasets: Data sets, or their configs.
         shares: Their shares of the draws, positive; they need not sum to 1. None: the numbers of
             their objects, so that each object comes once.
+        lazy_init: Do not read the data sets yet: those that are configs are built unread, and
+            :meth:`full_init` reads them.
 
     Raises:
         ValueError: No data set, shares that are not positive or not one for each, or a share so
             small that a pass would be longer than 50 million objects.
     """
 
-    def __init__(self, datasets: Sequence[Any], shares: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[Any],
+        shares: Sequence[float] | None = None,
+        lazy_init: bool = False,
+    ) -> None:
         if not datasets:
             raise ValueError('MixedDataset needs at least one data set')
-        self.datasets: list[BaseDataset] = [
-            DATASETS.build(item) if isinstance(item, dict) else item for item in datasets
-        ]
         if shares is not None and (len(shares) != len(datasets) or min(shares) <= 0):
             raise ValueError(f'{len(datasets)} data sets need as many positive shares: {shares}')
-        lengths = np.array([len(item) for item in self.datasets])
-        weights = lengths if shares is None else np.asarray(shares, float)
-        # So many passes that nobody is drawn less than once.
-        length = float((lengths / weights).max()) * weights
-        if length.sum() > MAX_LENGTH:
-            raise ValueError(
-                f'shares {shares} of data sets of {lengths.tolist()} objects make a pass of '
-                f'{length.sum():.0f} objects: give shares nearer to each other'
-            )
-        self._counts = np.maximum(np.rint(length).astype(np.int64), 1)
-        self._ends = np.cumsum(self._counts)
-        self._metainfo = dict(self.datasets[0].metainfo)
+        lazy = {'lazy_init': True} if lazy_init else {}
+        self.datasets: list[BaseDataset] = [
+            DATASETS.build({**item, **lazy}) if isinstance(item, dict) else item
+            for item in datasets
+        ]
+        self.shares = shares
+        self._counts = self._ends = np.zeros(0, np.int64)
+        if not lazy_init:
+            self.full_init()
 
     @property
     def metainfo(self) -> dict[str, Any]:
         """What the first data set says of itself."""
-        return dict(self._metainfo)
+        return dict(self.datasets[0].metainfo)
 
     def full_init(self) -> None:
-        """Read all data sets."""
+        """Read all data sets, and lay out the positions.
+
+        Raises:
+            ValueError: When a pass would be too long.
+        """
         for dataset in self.datasets:
             dataset.full_init()
+        lengths = np.array([len(dataset) for dataset in self.datasets])
+        weights = lengths if self.shares is None else np.asarray(self.shares, float)
+        # So many passes that nobody is drawn less than once.
+        counts = float((lengths / weights).max()) * weights
+        if counts.sum() > MAX_LENGTH:
+            raise ValueError(
+                f'shares {self.shares} of data sets of {lengths.tolist()} objects make a pass of '
+                f'{counts.sum():.0f} objects: give shares nearer to each other'
+            )
+        self._counts = np.maximum(np.rint(counts).astype(np.int64), 1)
+        self._ends = np.cumsum(self._counts)
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, idx: int | SampleDraw) -> dict:
         """Give an object, gone through the pipeline of its data set.

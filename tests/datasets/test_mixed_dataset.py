@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from c2fseg.datasets import MixedDataset, SampleDraw
 from c2fseg.engine import ResumableInfiniteSampler
+
+from .photographs import instances, write_photographs
 
 
 class Numbers:
@@ -59,6 +62,14 @@ def test_a_sampler_draws_by_shares_and_its_seed_arrives() -> None:
     small = np.mean([value >= 1000 for value, _ in drawn])
     assert small == pytest.approx(0.7, abs=0.05)
     assert len({seed for _, seed in drawn}) > 1490
+
+
+def test_a_lazy_mix_reads_nothing_yet(tmp_path: Path) -> None:
+    mixed = MixedDataset([instances(tmp_path), instances(tmp_path)], lazy_init=True)
+    write_photographs(tmp_path)  # only now
+    mixed.full_init()
+    assert len(mixed) == 4
+    assert mixed.metainfo['classes'] == ('box', 'crate')
 
 
 @pytest.mark.parametrize(

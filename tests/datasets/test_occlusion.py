@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -56,8 +57,6 @@ def test_the_truth_stays_and_what_is_visible_shrinks(root: Path, seed: int, inde
 
 
 def _near(mask: np.ndarray, reach: int) -> np.ndarray:
-    import cv2
-
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return cv2.dilate(mask.astype(np.uint8), kernel) != 0
 
@@ -109,6 +108,14 @@ def test_occluders_come_from_other_pictures(root: Path) -> None:
     assert occlusion(objects[1])['img'] is not None
     with pytest.raises(ValueError, match='no occluder from another picture'):
         occlusion(objects[0])
+
+
+def test_occluders_are_read_with_the_data_set(tmp_path: Path) -> None:
+    occlusion = {'type': 'SynthesizedOcclusion', 'occluders': instances(tmp_path)}
+    dataset = DATASETS.build(instances(tmp_path, pipeline=[*LOAD, occlusion], lazy_init=True))
+    write_photographs(tmp_path)
+    dataset.full_init()
+    assert len(dataset.pipeline.transforms[-1].occluders) == 2
 
 
 def test_clips_are_refused(root: Path) -> None:

@@ -97,8 +97,9 @@ class SynthesizedOcclusion(BaseTransform):
             raise ValueError(f'max_occluders is at least 1, got {max_occluders}')
         if not max_scale > 0:
             raise ValueError(f'max_scale is positive, got {max_scale}')
-        built = DATASETS.build(occluders) if isinstance(occluders, Mapping) else occluders
-        self.occluders = built
+        if isinstance(occluders, Mapping):
+            occluders = DATASETS.build({**occluders, 'lazy_init': True})
+        self.occluders = occluders
         self.prob = prob
         self.hidden_range = hidden_range
         self.max_occluders = max_occluders
@@ -109,6 +110,14 @@ class SynthesizedOcclusion(BaseTransform):
         self.behind_prob = behind_prob
         self.feather = feather
         self.colour_match = colour_match
+
+    def full_init(self) -> None:
+        """Read the annotations of the occluders, once. A data set calls it when it is read itself.
+
+        Raises:
+            FileNotFoundError, KeyError, TypeError, ValueError: As the data set of occluders.
+        """
+        self.occluders.full_init()
 
     def transform(self, results: dict) -> dict:
         """Hide the object.
@@ -124,6 +133,7 @@ class SynthesizedOcclusion(BaseTransform):
                 f'{origin(results)}: SynthesizedOcclusion takes single pictures, got a clip of '
                 f'{len(results["img"])} frames'
             )
+        self.full_init()
         rng = np.random.default_rng(np.random.randint(2**32, size=4, dtype=np.uint64))
         image = results['img'][0].copy()
         amodal = results['gt_amodal_mask'][0]

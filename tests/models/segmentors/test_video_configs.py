@@ -145,7 +145,10 @@ DIFFERENCES = {
     'with_consistency': {'model.train_cfg.consistency_weight': (None, 1.0)},
     'without_position': {'model.transformer.block.temporal_position': ('rotary', None)},
     'without_roll': {'model.transformer.block.roll': (True, False)},
-    'without_st': {'model.transformer.block.temporal': (True, False)},
+    'without_st': {
+        'model.init_cfg.drop_temporal': (None, True),
+        'model.transformer.block.temporal': (True, False),
+    },
     'wrap_around': {'model.transformer.block.wrap_around': (False, True)},
 }
 
@@ -180,8 +183,9 @@ def test_every_config_can_be_built(name):
     assert 'test' in splits
     for split in splits:
         dataset = DATASETS.build({**config[f'{split}_dataloader'].dataset, 'lazy_init': True})
-        assert len(dataset.pipeline.transforms) > 2
-        assert dataset.test_mode == (split != 'train')
+        for part in getattr(dataset, 'datasets', [dataset]):
+            assert len(part.pipeline.transforms) > 2
+            assert part.test_mode == (split != 'train')
         if split != 'train':
             METRICS.build(config[f'{split}_evaluator'])
     for hook in config.default_hooks.values():
