@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import IterTimerHook
 
 from c2fseg.datasets.synthetic import generate_clips, generate_shapes
 from c2fseg.reproduction import execution, runs
@@ -44,6 +45,20 @@ def stop_after(number: int) -> list[str]:
     return started
 
 
+def stop_training_before(iteration: int) -> list[int]:
+    """Lets a training be interrupted; returns the numbers of the iterations that begin."""
+    begun: list[int] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == iteration:
+            raise KeyboardInterrupt
+        begun.append(runner.iter)
+
+    IterTimerHook.before_train_iter = before_train_iter
+    IterTimerHook.after_train_iter = lambda *args, **kwargs: None
+    return begun
+
+
 def prepare(directory: Path) -> None:
     """Enters a new directory that is not the repository."""
     torch.set_num_threads(1)
@@ -54,21 +69,30 @@ def prepare(directory: Path) -> None:
 
 
 def run_images(directory: Path) -> None:
-    """Table 1: interrupted, gone on with, and read once more."""
+    """Table 1: interrupted in the training, then in the tests, gone on with, read once more."""
     prepare(directory)
     generate_shapes('data/shapes', counts=COUNTS, workers=1)
     tool = load_tool(TOOL)
-    arguments = ['--data-root=data', '--max-iters=1', '--work-dir=runs', *IMAGES]
+    two = ['train_cfg.max_iters=2', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.interval=1']
+    arguments = ['--data-root=data', '--work-dir=runs', *IMAGES, *two]
     first = stop_after(3)
+    iterations = stop_training_before(1)
     with pytest.raises(KeyboardInterrupt):
         tool.main(['--tables', '1', *arguments])
-    trained = [os.stat(path).st_mtime_ns for path in sorted(Path('runs').glob('*/*/iter_1.pth'))]
+    assert iterations == [0]
+    assert first == []
+    iterations = stop_training_before(99)
+    with pytest.raises(KeyboardInterrupt):
+        tool.main(['--tables', '1', *arguments])
+    assert iterations == [1], 'the first iteration was not made again'
+    trained = [os.stat(path).st_mtime_ns for path in sorted(Path('runs').glob('*/*/iter_2.pth'))]
+    assert len(trained) == 1
     assert len(first) == 3
     second = stop_after(99)
     tool.main(['--tables', '1', *arguments])
     assert len(second) == 4
     assert not set(first) & set(second)
-    again = [os.stat(path).st_mtime_ns for path in sorted(Path('runs').glob('*/*/iter_1.pth'))]
+    again = [os.stat(path).st_mtime_ns for path in sorted(Path('runs').glob('*/*/iter_2.pth'))]
     assert again == trained, 'nothing was trained twice'
     third = stop_after(0)
     tool.main(['--tables', '1', *arguments])
@@ -93,7 +117,7 @@ def test_tables_of_images_go_on_where_they_were(tmp_path) -> None:
             for part in ('full', 'occ')
         )
         assert cell == f'{full:.2f} / {occluded:.2f} (T)'
-    assert 'Trained for 1 of 1200 iterations' in final
+    assert 'trained here, 2 of 2 iterations of 2;' in final
     assert (folder / 'tables.md').read_text() in output
     cells = json.loads((folder / 'tables.json').read_text())['tables'][0]['cells']
     [one] = [c for c in cells if (c['row'], c['dataset']) == ('3', 'shapes')]
