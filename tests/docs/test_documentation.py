@@ -95,7 +95,12 @@ def test_commands_are_ones_that_the_script_takes(script: str, arguments: list[st
         if word.startswith('--'):
             assert f"'{word}'" in source or script.endswith('make_shapes.py'), f'{script} {word}'
     if '--cfg-options' in arguments:
-        config = Config.fromfile(ROOT / arguments[0])
+        # The config is the first argument; that of a table the full model of its data set.
+        name = arguments[0]
+        if '--dataset' in arguments:
+            dataset = arguments[arguments.index('--dataset') + 1]
+            name = f'configs/ablations/{dataset}/full.py'
+        config = Config.fromfile(ROOT / name)
         for pair in arguments[arguments.index('--cfg-options') + 1 :]:
             if '=' in pair:
                 check_key(config, pair.split('=', maxsplit=1)[0])
