@@ -120,6 +120,18 @@ class TestKins:
         assert np.array_equal(masks_of(records[1], 'visible'), rectangle(*SECOND[1]))
         assert records[0]['occlusion_rate'] == pytest.approx(0.5)
 
+    def test_records_may_hold_arrays(self, kins: Path) -> None:
+        changed = record(FIRST)
+        changed['pred_visible_mask_bbox'] = np.array(changed['pred_visible_mask_bbox'], np.float32)
+        changed['gt_full_mask'] = [np.array(part) for part in changed['gt_full_mask']]
+        changed['pred_visible_mask']['size'] = (np.int64(H), np.int64(W))
+        (kins / 'both.pkl').write_bytes(pickle.dumps({'7': {0: changed, 1: record(SECOND)}}))
+        plain = open_kins(kins, 'mixed.txt').get_data_info(2)
+        found = open_kins(kins, 'both.txt', pickle_file='both.pkl').get_data_info(0)
+        for kind in ('input', 'visible', 'amodal'):
+            assert np.array_equal(masks_of(found, kind), masks_of(plain, kind))
+        assert np.allclose(found['window_boxes'], plain['window_boxes'])
+
     def test_the_published_crop_and_colours(self, kins: Path) -> None:
         dataset = open_kins(
             kins,
