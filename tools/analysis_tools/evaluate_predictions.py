@@ -125,6 +125,12 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar='SHARE',
         help='ends of the buckets of the hidden share (%(default)s)',
     )
+    add_detailed_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def add_detailed_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what is written and drawn, and what single numbers and protocols take."""
     parser.add_argument('--resamples', type=int, default=1000, help='of images; 0: no intervals')
     parser.add_argument('--seed', type=int, default=0, help='of the resamples')
     parser.add_argument('--regions', choices=REGIONS, default='things', help='for amodal-ar')
@@ -140,7 +146,6 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--img-prefix', metavar='DIR', help='folder of the pictures; of the videos for clips'
     )
-    return parser.parse_args(arguments)
 
 
 @contextmanager

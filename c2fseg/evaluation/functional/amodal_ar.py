@@ -75,13 +75,7 @@ def average_recall(
     chosen = [t for t in truths if regions == 'both' or t.stuff == (regions == 'stuff')]
     if not chosen:
         raise ValueError(f'No true object is left of {len(truths)} with regions={regions!r}.')
-    proposed = {found.image for found in detections}
-    empty = list(dict.fromkeys(t.image for t in chosen if t.image not in proposed))
-    if empty:
-        raise ValueError(
-            f'{len(empty)} images have no proposal, for example image {empty[0]!r}: this protocol '
-            'needs at least one in each image that has objects.'
-        )
+    _check_images(chosen, detections)
     gt = [(t, _mask_of(t, mask), hidden_share(t)) for t in chosen]
     # A proposal is in every range; for the recall it makes no difference.
     dt = [(found, found.amodal, 0.0) for found in sorted(detections, key=rank)]
@@ -93,6 +87,16 @@ def average_recall(
             key = f'AR@{limit}' if name == 'all' else f'AR@{limit}_{name}'
             values[key] = mean_setting(run.recall[:, :, place, number])
     return ArScores(values, objects, len(dt))
+
+
+def _check_images(chosen: Sequence[TruthObject], detections: Sequence[Detection]) -> None:
+    proposed = {found.image for found in detections}
+    empty = list(dict.fromkeys(t.image for t in chosen if t.image not in proposed))
+    if empty:
+        raise ValueError(
+            f'{len(empty)} images have no proposal, for example image {empty[0]!r}: this protocol '
+            'needs at least one in each image that has objects.'
+        )
 
 
 def hidden_share(truth: TruthObject) -> float:

@@ -135,25 +135,23 @@ def score_clips(
 ) -> Scoring:
     """Scores all objects, frame by frame.
 
-    V is the truth, and so are the masks of other objects. Frames in which the object is visible
-    or which count, and that have no prediction, fall under ``missing``; in other frames no entry
-    is an empty prediction.
+    V and the masks of other objects are the truth. Frames in which the object is visible or which
+    count, without a prediction, fall under ``missing``; others without an entry are empty ones.
 
     Args:
         truth: The true objects, of clips.
-        joined: Their predictions; those of frames that an object has not are added to its surplus.
+        joined: Their predictions; those of frames that no object has are added to the surplus.
         protocols: Names of protocols for clips.
         visible_source: ``'gt'`` or ``'pred:<detector>'``.
-        missing: As in :func:`c2fseg.evaluation.scoring.image_scores.score_images`, for single
-            frames too.
+        missing: ``'zero'``, ``'skip'`` or ``'stop'``, as for images.
         trivial: Score the true visible masks and their convex hulls too.
 
     Returns:
         Scoring: What each object adds to the numbers.
 
     Raises:
-        ValueError: Unknown protocol or rule; a prediction is missing under ``'stop'``; the protocol
-            or trivial rows need the masks that the model was given, which are predicted.
+        ValueError: Unknown protocol or rule; a prediction is missing under ``'stop'``; masks that
+            the model was given are needed and are predicted ones.
     """
     check_missing_rule(missing)
     chosen = {name: get_clip_protocol(name) for name in protocols}
@@ -165,27 +163,48 @@ def score_clips(
     hidden = np.full(number, np.nan)
     gone = 0
     for place in track_if_slow(places, len(places), 'scoring'):
-        record, masks = truth.clip_masks(place)
-        frames = _add_prediction(record, masks, joined, place, missing, truth)
-        gone += frames.missing
-        valid = np.flatnonzero(record['frame_valid'])
-        hidden[place] = _hidden_share(masks, valid)
-        if trivial:
-            masks['convex_hull'] = _hulls(masks['visible'])
-        masks = {name: mask[valid] for name, mask in masks.items()}
-        counted = np.asarray(record['frame_counted'], bool)[valid]
-        found = _score_object(masks, counted, chosen, methods)
-        numbers = [int(record['frame_indices'][t]) for t in valid]
-        for one in scores:
-            one.frames[place] = {
-                (method, form): _apply_rule(score, frames.there[valid], method, missing)
-                for (name, method, form), score in found.items()
-                if name == one.protocol
-            }
-            one.numbers[place] = str(record['image_id']), numbers
+        track = _score_track(truth, joined, place, scores, chosen, missing)
+        hidden[place] = track.hidden
+        gone += track.missing
     notes = [f'{gone} frames have no prediction ({missing})'] if gone else []
     notes += _drop_unknown_forms(scores)
     return Scoring(hidden, np.array(places, dtype=np.intp), list(scores), notes)
+
+
+class _Track(NamedTuple):
+    """How much of an object is hidden over its frames, and how many of these lack a prediction."""
+
+    hidden: float
+    missing: int
+
+
+def _score_track(
+    truth: Truth,
+    joined: Joined,
+    place: int,
+    scores: Sequence[ClipScores],
+    protocols: dict[str, ClipProtocol],
+    missing: str,
+) -> _Track:
+    """Scores one object; writes into ``scores``."""
+    record, masks = truth.clip_masks(place)
+    frames = _add_prediction(record, masks, joined, place, missing, truth)
+    valid = np.flatnonzero(record['frame_valid'])
+    methods = scores[0].methods
+    if 'convex_hull' in methods:
+        masks['convex_hull'] = _hulls(masks['visible'])
+    counted = np.asarray(record['frame_counted'], bool)[valid]
+    inside = {name: mask[valid] for name, mask in masks.items()}
+    found = _score_object(inside, counted, protocols, methods)
+    numbers = [int(record['frame_indices'][t]) for t in valid]
+    for one in scores:
+        one.numbers[place] = str(record['image_id']), numbers
+        one.frames[place] = {
+            (method, form): _apply_rule(score, frames.there[valid], method, missing)
+            for (name, method, form), score in found.items()
+            if name == one.protocol
+        }
+    return _Track(_hidden_share(masks, valid), frames.missing)
 
 
 def _check_source(chosen: dict[str, ClipProtocol], visible_source: str, trivial: bool) -> None:

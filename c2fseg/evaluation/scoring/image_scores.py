@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from c2fseg.evaluation.functional import RegionCounts, get_protocol
+from c2fseg.evaluation.functional import RegionCounts, get_protocol, occlusion_rate
 from c2fseg.evaluation.functional.coco_objects import Rle
 from c2fseg.evaluation.functional.image_protocol import ImageProtocol
 from c2fseg.evaluation.scoring.joining import Joined
@@ -60,16 +60,15 @@ def score_images(
         joined: Their predictions.
         protocols: Names of protocols for images.
         visible_source: ``'gt'`` or ``'pred:<detector>'``.
-        missing: Objects without a prediction: ``'zero'`` lets them score 0 and count, ``'skip'``
-            leaves them out, ``'stop'`` raises.
+        missing: Objects without a prediction score 0 and count (``'zero'``), are left out
+            (``'skip'``) or raise (``'stop'``).
         trivial: Score the given visible mask and its convex hull too.
 
     Returns:
         Scoring: What each object adds to the numbers.
 
     Raises:
-        ValueError: Unknown protocol or rule; a prediction is missing under ``'stop'``; trivial
-            rows of masks that the file does not hold.
+        ValueError: Unknown name; a missing prediction (``'stop'``) or mask (``trivial``).
     """
     check_missing_rule(missing)
     predicted = visible_source != 'gt'
@@ -78,8 +77,7 @@ def score_images(
         given_mask(joined.objects[place][None]) is not None for place in found
     )
     _check(truth, joined, missing, trivial, knows_given)
-    methods = (PREDICTION, *(TRIVIAL_METHODS if trivial else ()))
-    plans = [_plan(name, methods, knows_given) for name in protocols]
+    plans = [_plan(name, trivial, knows_given) for name in protocols]
     number = len(truth.objects)
     scored = np.array(found if missing == 'skip' else range(number), dtype=np.intp)
     hidden = np.full(number, np.nan)
@@ -88,18 +86,20 @@ def score_images(
         prediction = joined.objects[place].get(None)
         masks = _masks(truth, place, prediction, predicted, trivial)
         regions = RegionCounts(**masks)
-        amodal = regions.area(regions['amodal'])
-        hidden[place] = 1.0 - regions.area(regions['visible']) / amodal
+        hidden[place] = occlusion_rate(regions)
         for plan, terms in zip(plans, every):
             terms[place] = _terms(plan, regions, predicted)
             if prediction is None:  # nor is anything pasted where nothing was predicted
                 terms[place, plan.own, 0] = 0.0
-    scores: list[ProtocolScores] = []
-    for plan, terms in zip(plans, every):
-        scores.append(ImageScores(plan.name, plan.columns, terms))
-        smooth = {measure.key: measure.smooth for measure in plan.protocol.measures}
-        scores[-1].smooth = np.array([smooth[column.key] for column in plan.columns])
+    scores = [_collect(*pair) for pair in zip(plans, every)]
     return Scoring(hidden, scored, scores, _notes(plans, knows_given))
+
+
+def _collect(plan: _Plan, terms: NDArray[np.float64]) -> ProtocolScores:
+    scores = ImageScores(plan.name, plan.columns, terms)
+    smooth = {measure.key: measure.smooth for measure in plan.protocol.measures}
+    scores.smooth = np.array([smooth[column.key] for column in plan.columns])
+    return scores
 
 
 def _check(truth: Truth, joined: Joined, missing: str, trivial: bool, knows_given: bool) -> None:
@@ -118,8 +118,9 @@ def _check(truth: Truth, joined: Joined, missing: str, trivial: bool, knows_give
         )
 
 
-def _plan(name: str, methods: Sequence[str], knows_given: bool) -> _Plan:
+def _plan(name: str, trivial: bool, knows_given: bool) -> _Plan:
     protocol = get_protocol(name)
+    methods = (PREDICTION, *(TRIVIAL_METHODS if trivial else ()))
     forms = [form for form in protocol.forms if form != 'post' or knows_given]
     columns = [
         ScoreColumn(method, form, measure.key, measure.title)

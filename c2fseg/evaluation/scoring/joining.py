@@ -61,8 +61,7 @@ def join(
         truth: The true objects.
         predictions: The entries of a prediction file.
         match_iou: Smallest IoU of a match, above 0 and up to 1.
-        use_ids: False leaves ``annotation_id`` aside: for files whose ids are not those of the
-            ground truth, such as completions of a detector's own objects.
+        use_ids: False leaves ``annotation_id`` aside, where the ids are not the ground truth's.
 
     Returns:
         Joined: Objects, predictions and what is left over.
@@ -91,15 +90,21 @@ def join(
             joined.rules[place] = BY_ID
     _match_images(truth, unnamed, joined, match_iou)
     joined.surplus.sort(key=lambda prediction: prediction.number)
-    if len(joined.missing) == number:
-        first = truth.objects[0]
-        raise ValueError(
-            f'None of the {len(predictions)} predictions belongs to any of the {number} objects '
-            f'of {truth.ann_file} (the first prediction: {predictions[0].name}, annotation_id '
-            f'{predictions[0].annotation_id!r}; the first object: image {first.image_id!r}, '
-            f'annotation_id {first.annotation_id!r}); is it the file of this split?'
-        )
+    _check_any(truth, predictions, joined)
     return joined
+
+
+def _check_any(truth: Truth, predictions: Sequence[Prediction], joined: Joined) -> None:
+    """Refuses a file of which nothing fits."""
+    if len(joined.missing) < len(truth.objects):
+        return
+    first = truth.objects[0]
+    raise ValueError(
+        f'None of the {len(predictions)} predictions belongs to any of the {len(truth.objects)} '
+        f'objects of {truth.ann_file} (the first prediction: {predictions[0].name}, annotation_id '
+        f'{predictions[0].annotation_id!r}; the first object: image {first.image_id!r}, '
+        f'annotation_id {first.annotation_id!r}); is it the file of this split?'
+    )
 
 
 def _places(truth: Truth) -> dict[Any, int]:
