@@ -96,10 +96,12 @@ class Plan:
     def describe(self) -> str:
         """What will be run, for people: trainings, then tests, a line each."""
         lines = [f'data: {f.title} in {f.data_root}' for f in self.families.values()]
-        length = self.settings.max_iters
         for model in self.trainings():
-            how = 'as long as its config says' if length is None else f'{length} iterations'
-            lines.append(f'train: {model}, {how}')
+            family, config = model.split('/')
+            options, folder = self.settings.options, self.work_dir(model)
+            whole = self.families[family].load(config, options, folder).train_cfg.max_iters
+            length = self.settings.max_iters or whole
+            lines.append(f'train: {model}, {length} of {whole} iterations')
         for run in self.evaluations():
             steps = '' if run.num_steps is None else f', K = {run.num_steps}, seed {run.seed}'
             weights = self.checkpoints.get(run.model)

@@ -198,7 +198,7 @@ def test_a_dry_run_says_what_it_would_do(empty_shapes, capsys) -> None:
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f'data: shapes in {Path("data/shapes")}'
-    assert 'train: shapes/without_attention, 7 iterations' in lines
+    assert 'train: shapes/without_attention, 7 of 1200 iterations' in lines
     assert f'test: shapes/full, K = 12, seed 0 of {weights}' in lines
     assert not (empty_shapes / 'work_dirs').exists()
 
