@@ -73,9 +73,7 @@ def score_images(
     check_missing_rule(missing)
     predicted = visible_source != 'gt'
     found = [place for place, one in enumerate(joined.objects) if one]
-    knows_given = not predicted or all(
-        given_mask(joined.objects[place][None]) is not None for place in found
-    )
+    knows_given = not predicted or all(given_mask(joined.objects[p][None]) for p in found)
     _check(truth, joined, missing, trivial, knows_given)
     plans = [_plan(name, trivial, knows_given) for name in protocols]
     number = len(truth.objects)
