@@ -110,6 +110,23 @@ def test_occluders_come_from_other_pictures(root: Path) -> None:
         occlusion(objects[0])
 
 
+def test_occluders_of_the_same_picture(tmp_path: Path) -> None:
+    write_photographs(tmp_path)
+    everything = instances(tmp_path, whole={'border_margin': None, 'max_contact': 1.0})
+    occlusion = SynthesizedOcclusion(everything, same_picture_prob=1.0)
+    occlusion.full_init()
+    results = DATASETS.build(instances(tmp_path))[0]  # object 1; its picture also shows object 2
+    rng = np.random.default_rng(0)
+    drawn = {occlusion._draw_index(results, rng) for _ in range(20)}
+    numbers = [occlusion.occluders.get_data_info(index)['annotation_id'] for index in drawn]
+    assert numbers == [2]
+    # Picture 3 has a single object, so that the occluder comes from elsewhere.
+    alone = DATASETS.build(instances(tmp_path))[1]
+    drawn = {occlusion._draw_index(alone, rng) for _ in range(30)}
+    numbers = {occlusion.occluders.get_data_info(index)['annotation_id'] for index in drawn}
+    assert numbers == {1, 2, 4, 5}
+
+
 def test_occluders_are_read_with_the_data_set(tmp_path: Path) -> None:
     occlusion = {'type': 'SynthesizedOcclusion', 'occluders': instances(tmp_path)}
     dataset = DATASETS.build(instances(tmp_path, pipeline=[*LOAD, occlusion], lazy_init=True))
@@ -130,6 +147,7 @@ def test_clips_are_refused(root: Path) -> None:
     'arguments',
     [
         {'prob': 1.5},
+        {'same_picture_prob': -0.1},
         {'hidden_range': (0.5, 0.2)},
         {'relative_size': (0, 1)},
         {'feather': (1, 99)},

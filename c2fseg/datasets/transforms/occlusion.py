@@ -1,4 +1,4 @@
-"""Hidden objects made of whole ones: real occluders from other pictures are pasted over them."""
+"""Hidden objects made of whole ones: real occluders out of pictures are pasted over them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _check_range(name: str, bounds: tuple[float, float], low: float, high: float
 
 @TRANSFORMS.register_module()
 class SynthesizedOcclusion(BaseTransform):
-    """Hide part of a whole object behind objects cut out of other pictures; the truth is known.
+    """Hide part of a whole object behind objects cut out of pictures; the truth is known.
 
     What the object looks like as a whole stays its amodal mask; what is left of it becomes its
     visible mask. Occluders are turned, scaled to a plausible size beside the object and placed so
@@ -44,7 +44,7 @@ class SynthesizedOcclusion(BaseTransform):
     drawn from numpy's global generator: fresh occlusions in every pass, the same for the same seed.
 
     Required Keys: ``img`` (1, H, W, 3), ``visible_mask``, ``gt_visible_mask``, ``gt_amodal_mask``
-    (1, H, W), ``img_paths``.
+    (1, H, W), ``img_paths``, ``annotation_id``.
 
     Modified Keys: ``img``, ``visible_mask``, ``gt_visible_mask``, ``occlusion_rate``.
 
@@ -53,6 +53,9 @@ class SynthesizedOcclusion(BaseTransform):
     Args:
         occluders: A data set of objects to paste, or its config; its pipeline loads pictures and
             masks (``LoadFrames``, ``LoadAmodalMasks``) and nothing else.
+        same_picture_prob: Probability that an occluder is another object of the same picture, where
+            there is one: under the same light, often of the same kind, so that it does not look
+            foreign. All others come from other pictures.
         prob: Probability that the object is hidden at all.
         hidden_range: (least, most) share of the object to hide, drawn uniformly. An occluder that
             would take it beyond the most is left out.
@@ -74,6 +77,7 @@ class SynthesizedOcclusion(BaseTransform):
     def __init__(
         self,
         occluders: Any,
+        same_picture_prob: float = 0.0,
         prob: float = 0.9,
         hidden_range: tuple[float, float] = (0.05, 0.7),
         max_occluders: int = 2,
@@ -89,9 +93,13 @@ class SynthesizedOcclusion(BaseTransform):
         _check_range('relative_size', relative_size, 0.01, 100)
         _check_range('feather', feather, 0, 10)
         _check_range('colour_match', colour_match, 0, 1)
-        for name, value in (('prob', prob), ('behind_prob', behind_prob)):
+        for name, value in (
+            ('same_picture_prob', same_picture_prob),
+            ('prob', prob),
+            ('behind_prob', behind_prob),
+            ('floating_weight', floating_weight),
+        ):
             _check_range(name, (value, value), 0, 1)
-        _check_range('floating_weight', (floating_weight, floating_weight), 0, 1)
         _check_range('max_angle', (max_angle, max_angle), 0, 180)
         if max_occluders < 1:
             raise ValueError(f'max_occluders is at least 1, got {max_occluders}')
@@ -100,6 +108,7 @@ class SynthesizedOcclusion(BaseTransform):
         if isinstance(occluders, Mapping):
             occluders = DATASETS.build({**occluders, 'lazy_init': True})
         self.occluders = occluders
+        self.same_picture_prob = same_picture_prob
         self.prob = prob
         self.hidden_range = hidden_range
         self.max_occluders = max_occluders
@@ -108,6 +117,7 @@ class SynthesizedOcclusion(BaseTransform):
         self.max_angle = max_angle
         self.floating_weight = floating_weight
         self.behind_prob = behind_prob
+        self._by_picture: dict[str, list[tuple[int, Any]]] | None = None
         self.feather = feather
         self.colour_match = colour_match
 
@@ -118,6 +128,13 @@ class SynthesizedOcclusion(BaseTransform):
             FileNotFoundError, KeyError, TypeError, ValueError: As the data set of occluders.
         """
         self.occluders.full_init()
+        if self._by_picture is not None or self.same_picture_prob == 0:
+            return
+        self._by_picture = {}
+        for index in range(len(self.occluders)):
+            record = self.occluders.get_data_info(index)
+            place = self._by_picture.setdefault(record['img_paths'][0], [])
+            place.append((index, record['annotation_id']))
 
     def transform(self, results: dict) -> dict:
         """Hide the object.
@@ -186,22 +203,29 @@ class SynthesizedOcclusion(BaseTransform):
         return float(rng.uniform(*self.feather)), float(rng.uniform(*self.colour_match))
 
     def _draw_occluder(self, whole: int, results: dict, rng: np.random.Generator) -> CutOut:
-        """An object of another picture, of a size that suits an object of ``whole`` pixels."""
-        for _ in range(MAX_DRAWS):
-            index = int(rng.integers(len(self.occluders)))
-            if self.occluders.get_data_info(index)['img_paths'] != results['img_paths']:
-                break
-        else:
-            raise ValueError(
-                f'{origin(results)}: {MAX_DRAWS} draws gave no occluder from another picture: the '
-                f'data set of occluders needs more than one'
-            )
-        other = self.occluders[index]
+        """An occluder of a size that suits an object of ``whole`` pixels."""
+        other = self.occluders[self._draw_index(results, rng)]
         cut = cut_out(other['img'][0], other['gt_amodal_mask'][0])
         ratio = math.exp(rng.uniform(*np.log(self.relative_size)))
         scale = ratio * math.sqrt(whole / np.count_nonzero(cut.mask))
         angle = float(rng.uniform(-self.max_angle, self.max_angle))
         return turn_cut_out(cut, min(scale, self.max_scale), angle, bool(rng.random() < 0.5))
+
+    def _draw_index(self, results: dict, rng: np.random.Generator) -> int:
+        """Which occluder: another object of the same picture, or one of another picture."""
+        if self._by_picture is not None and rng.random() < self.same_picture_prob:
+            here = self._by_picture.get(results['img_paths'][0], [])
+            others = [index for index, number in here if number != results['annotation_id']]
+            if others:
+                return int(rng.choice(others))
+        for _ in range(MAX_DRAWS):
+            index = int(rng.integers(len(self.occluders)))
+            if self.occluders.get_data_info(index)['img_paths'] != results['img_paths']:
+                return index
+        raise ValueError(
+            f'{origin(results)}: {MAX_DRAWS} draws gave no occluder from another picture: the data '
+            f'set of occluders needs more than one'
+        )
 
 
 def _overlap(mask: np.ndarray, cut: CutOut, place: Placement) -> int:

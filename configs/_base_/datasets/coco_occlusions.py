@@ -31,11 +31,12 @@ train_pipeline = [
     dict(
         type='SynthesizedOcclusion',
         occluders=occluders,
+        same_picture_prob=0.4,
         prob=0.85,
         hidden_range=(0.05, 0.7),
         max_occluders=2,
         relative_size=(0.5, 2.0),
-        behind_prob=0.3,
+        behind_prob=0.2,
     ),
     dict(type='CropObject', crop_size=crop_size, enlarge=(1.7, 2.3), square=True),
     dict(
