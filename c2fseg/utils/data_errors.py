@@ -1,7 +1,7 @@
 """Errors in the user's data, told from errors in the program.
 
-They are the ``KeyError``, ``TypeError`` or ``ValueError`` that the reading of a file ends in, and
-besides a :class:`DataError`, so that a command shows their message without a traceback.
+They are the ``IndexError``, ``KeyError``, ``TypeError`` or ``ValueError`` that the reading of a
+file ends in, and besides a :class:`DataError`, so that a command shows their message without a traceback.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would put it in quotes
+
+
+class DataIndexError(DataError, IndexError):
+    """A place is named that a file does not have."""
 
 
 class DataKeyError(DataError, KeyError):
@@ -34,12 +38,15 @@ def data_errors() -> Iterator[None]:
     """Marks the errors that come up while a file is read.
 
     Raises:
-        DataKeyError, DataTypeError, DataValueError: In place of the error of the same kind.
+        DataIndexError, DataKeyError, DataTypeError, DataValueError: In place of the error of the
+            same kind.
     """
     try:
         yield
     except DataError:
         raise
+    except IndexError as error:
+        raise DataIndexError(str(error)) from error
     except KeyError as error:
         raise DataKeyError(error.args[0] if error.args else '') from error
     except TypeError as error:

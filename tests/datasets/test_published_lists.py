@@ -17,6 +17,7 @@ from PIL import Image
 
 from c2fseg.datasets import KINSListDataset
 from c2fseg.registry import DATASETS
+from c2fseg.utils.launch import one_sentence_errors
 from tests.datasets.lists import (
     FIRST,
     SECOND,
@@ -236,6 +237,14 @@ class TestKins:
         with pytest.raises(error, match=words) as caught:
             open_kins(kins, 'both.txt', pickle_file='both.pkl')
         assert 'line 1 of' in str(caught.value)
+
+    def test_commands_say_it_in_one_sentence(
+        self, kins: Path, capsys: pytest.CaptureFixture
+    ) -> None:
+        (kins / 'vq.txt').write_text('3_2_4\n')
+        with pytest.raises(SystemExit), one_sentence_errors():
+            open_kins(kins, 'vq.txt')
+        assert capsys.readouterr().err.startswith(f'error: line 1 of {kins}/vq.txt: image 3 of')
 
     def test_pickles_are_read_by_the_restricted_reader(self, kins: Path) -> None:
         (kins / 'fusion.pkl').write_bytes(pickle.dumps({'aisformer_7': Path('x')}))
