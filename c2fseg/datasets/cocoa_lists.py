@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from c2fseg.registry import DATASETS
+from c2fseg.utils.data_errors import DataIndexError
 
 from .flavours import COCO_VISIBLE
 from .list_files import ListLine, unknown_form, whole_number
@@ -95,7 +96,7 @@ class COCOAListDataset(PublishedListDataset):
         number = whole_number(place, 'the place of the annotation', line)
         annotations = self.annotations(line)
         if number >= len(annotations):
-            raise IndexError(
+            raise DataIndexError(
                 f'{line.where}: {self.annotation_file} has {len(annotations)} annotations, none at '
                 f'place {number}'
             )

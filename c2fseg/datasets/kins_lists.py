@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from c2fseg.registry import DATASETS
+from c2fseg.utils.data_errors import DataIndexError
 
 from .coco_file import check_lists, index_by_id, require
 from .flavours import KINS_2020, read_json
@@ -128,7 +129,7 @@ class KINSListDataset(PublishedListDataset):
                 by_image[annotation['image_id']].append(annotation)
         mine = self._read['by_image'].get(image, [])
         if place >= len(mine):
-            raise IndexError(
+            raise DataIndexError(
                 f'{line.where}: image {image} of {self.annotation_file} has {len(mine)} '
                 f'annotations, none at position {place}'
             )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from c2fseg.utils.data_errors import DataIndexError
 from c2fseg.utils.safe_pickle import load_plain_pickle
 
 # What every record of a pickle has.
@@ -140,7 +141,7 @@ class RecordFile:
         else:
             raise TypeError(f'{line.where}: {key!r} in {self.path} is no list of records')
         if record is None:
-            raise IndexError(f'{where}: the picture has {len(records)} records')
+            raise DataIndexError(f'{where}: the picture has {len(records)} records')
         if not isinstance(record, Mapping):
             raise TypeError(f'{where} is a dict, got {type(record).__name__}')
         for name in RECORD_KEYS:

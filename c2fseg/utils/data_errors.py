@@ -1,7 +1,7 @@
 """Errors in the user's data, told from errors in the program.
 
-They are the ``IndexError``, ``KeyError``, ``TypeError`` or ``ValueError`` that the reading of a
-file ends in, and besides a :class:`DataError`, so that a command shows their message without a traceback.
+They are the ``KeyError``, ``TypeError`` or ``ValueError`` that the reading of a file ends in, and
+besides a :class:`DataError`, so that a command shows their message without a traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class DataError(Exception):
 
 
 class DataIndexError(DataError, IndexError):
-    """A place is named that a file does not have."""
+    """A place is named that a file does not have; raised as such, for lists of places."""
 
 
 class DataKeyError(DataError, KeyError):
@@ -38,15 +38,12 @@ def data_errors() -> Iterator[None]:
     """Marks the errors that come up while a file is read.
 
     Raises:
-        DataIndexError, DataKeyError, DataTypeError, DataValueError: In place of the error of the
-            same kind.
+        DataKeyError, DataTypeError, DataValueError: In place of the error of the same kind.
     """
     try:
         yield
     except DataError:
         raise
-    except IndexError as error:
-        raise DataIndexError(str(error)) from error
     except KeyError as error:
         raise DataKeyError(error.args[0] if error.args else '') from error
     except TypeError as error:
