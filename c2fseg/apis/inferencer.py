@@ -25,7 +25,7 @@ from c2fseg.apis.call_helpers import (
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
 from c2fseg.apis.inputs import VisibleMasks, decode_object, list_images
 from c2fseg.apis.mask_files import MaskEntry
-from c2fseg.apis.model_files import find_weights
+from c2fseg.apis.model_files import GENERAL_MODEL, find_weights
 from c2fseg.apis.pipeline import InferencePipeline
 from c2fseg.apis.results import object_result
 from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
@@ -62,7 +62,8 @@ class AmodalInferencer:
     """Complete objects of pictures, given their visible masks.
 
     Args:
-        model: Config path, name of a recipe that ships, a ``Config``, or a model of ``init_model``.
+        model: Config path, name of a recipe that ships, a ``Config``, or a model of ``init_model``;
+            by default the recipe of the general weights, which know photographs and drawn shapes.
         weights: Checkpoint. None takes the weights that ship for the recipe; a model given as such
             keeps those it has.
         device: Where the model runs; None takes the GPU when there is one, and leaves a model given
@@ -77,7 +78,7 @@ class AmodalInferencer:
 
     def __init__(
         self,
-        model: str | os.PathLike | Config | nn.Module,
+        model: str | os.PathLike | Config | nn.Module = GENERAL_MODEL,
         weights: str | os.PathLike | None = None,
         device: str | torch.device | None = None,
     ) -> None:

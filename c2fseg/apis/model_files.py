@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# The recipe whose weights serve where nothing is known of the pictures.
+GENERAL_MODEL = 'c2f_general'
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
