@@ -53,8 +53,8 @@ class BaseAmodalDataset(BaseDataset):
     such files, areas may be unknown at the start (``knows_areas`` False, ``occlusion_rate`` nan);
     the arguments that need them are then refused.
 
-    Real files hold objects without a visible or an amodal pixel, and objects whose V sticks out of
-    A. They are counted and named once in the log; the arguments say what becomes of them.
+    Objects without a visible or an amodal pixel and those whose V sticks out of A are counted and
+    named once in the log; the arguments say what becomes of them.
 
     Args:
         ann_file: Annotation file, relative to ``data_root``.
@@ -63,19 +63,17 @@ class BaseAmodalDataset(BaseDataset):
         pipeline: Transforms.
         occlusion_range: Keep objects with lo <= 1 - |V| / |A| < hi only; None keeps all.
         min_visible_area: Drop objects with fewer visible pixels (summed over frames), at least 1.
-        max_visible_outside: Drop objects with more than this share of |A| as visible pixels outside
-            A; None keeps them.
+        max_visible_outside: Drop objects with more visible pixels outside A than this share of A.
         occluded_repeat: In training, list an object that is more than 5 % hidden that many times.
         invalid_masks: What a mask that cannot be read does: 'stop' raises, 'skip' drops its object
             and counts it.
         strict: Raise instead of dropping: empty V, empty A, V outside A by over 1 % of \\|A\\|.
         image_check: Read every image file before the run: 'stop' raises with a list of all broken
             ones, 'skip' drops their objects and names them, None does not look.
-        visible_mask_file: COCO results JSON of a detector, relative to ``data_root``. The model is
-            given its masks for visible masks; records get the key ``input_segmentations``.
-        visible_match_iou, visible_min_score, visible_match_category, unmatched: How its masks are
-            matched with objects: ``match_iou``, ``min_score``, ``match_category``, ``unmatched`` of
-            :class:`c2fseg.datasets.visible_mask_file.VisibleMaskFile`.
+        visible_mask_file: COCO results JSON of a detector, relative to ``data_root``, whose masks
+            the model is given as visible masks (key ``input_segmentations``).
+        visible_match_iou, visible_min_score, visible_match_category, unmatched: How they are
+            matched with objects; see ``visible_mask_file.VisibleMaskFile``.
         indices: Keep the first n objects, or those at these positions, after all filters.
         serialize_data: Hold the records as bytes that worker processes share.
         test_mode: Validation or test: no object may be listed twice, and objects of a picture come
@@ -136,8 +134,8 @@ class BaseAmodalDataset(BaseDataset):
         self.invalid_masks = invalid_masks
         self.strict = strict
         self.image_check = image_check
-        matching = (visible_match_iou, visible_min_score, visible_match_category, unmatched)
-        self.visible_masks = open_visible_masks(visible_mask_file, data_root, matching)
+        rules = (visible_match_iou, visible_min_score, visible_match_category, unmatched)
+        self.visible_masks = open_visible_masks(visible_mask_file, data_root, rules)
         self._order: np.ndarray | None = None
         self._dropped: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
@@ -346,9 +344,9 @@ class BaseAmodalDataset(BaseDataset):
         return group_by_picture(records) if self.test_mode else records
 
     def _without_broken_images(self, records: list[dict]) -> list[dict]:
-        loaders = [t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames)]
-        expanded = (self.expand_record(record) for record in records)
-        exif = loaders[0].exif if loaders else 'apply'
+        readers = (t for t in self.pipeline.transforms if isinstance(t, transforms.LoadFrames))
+        exif = next((reader.exif for reader in readers), 'apply')
+        expanded = map(self.expand_record, records)
         whole = find_whole_records(expanded, exif, self.ann_file, self.image_check == 'stop')
         return [record for record, is_whole in zip(records, whole) if is_whole]
 
