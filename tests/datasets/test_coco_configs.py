@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from c2fseg.datasets.transforms import CropObject, LoadFrames
 from c2fseg.registry import METRICS, MODELS
+from c2fseg.utils.checkpoint import load_checkpoint_safely
 from tests.datasets.coco_files import objects, write, write_pictures
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +151,7 @@ def test_own_data_goes_on_from_shipped_weights(name: str, monkeypatch: pytest.Mo
     monkeypatch.chdir(ROOT)
     config = Config.fromfile(CONFIGS / f'{name}.py')
     model = MODELS.build(config.model)
-    weights = torch.load(config.load_from, map_location='cpu', weights_only=False)['state_dict']
+    weights = load_checkpoint_safely(config.load_from)['state_dict']
     assert set(weights) == set(model.state_dict())
     assert all(weights[key].shape == value.shape for key, value in model.state_dict().items())
 
