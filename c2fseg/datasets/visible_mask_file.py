@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 from pycocotools import mask as coco_mask
 
 from c2fseg.structures import to_rle
+from c2fseg.utils.matching import best_pairs
 from c2fseg.utils.slow_progress import track_if_slow
 
 UNMATCHED = ('drop', 'keep_gt', 'stop')
@@ -160,24 +161,17 @@ class VisibleMaskFile:
         """Give (place of the object, place of the detection, IoU) of each match."""
         if not detections:
             return []
+        # Of equal pairs that of the higher score comes first, then that which stands first.
+        scores = np.array([detection.score for detection in detections])
+        order = np.argsort(-scores, kind='stable').tolist()
+        found = [detections[place] for place in order]
         truths = [record['visible_segmentations'][0] for record in records]
-        found = [detection.rle for detection in detections]
-        overlap = coco_mask.iou(found, truths, [0] * len(truths)).T  # (objects, detections)
+        overlap = coco_mask.iou([d.rle for d in found], truths, [0] * len(truths))
         if self.match_category:
-            mine = np.array([[str(record['category_id'])] for record in records])
-            overlap = overlap * (mine == [str(d.category_id) for d in detections])
-        objects, masks = np.nonzero(overlap >= self.match_iou)
-        ious = overlap[objects, masks]
-        scores = np.array([detections[mask].score for mask in masks], np.float64)
-        free_objects, free_masks = set(objects.tolist()), set(masks.tolist())
-        matches = []
-        for pair in np.lexsort((objects, masks, -scores, -ious)).tolist():
-            place, mask = int(objects[pair]), int(masks[pair])
-            if place in free_objects and mask in free_masks:
-                free_objects.remove(place)
-                free_masks.remove(mask)
-                matches.append((place, mask, float(ious[pair])))
-        return matches
+            mine = [str(record['category_id']) for record in records]
+            overlap = overlap * (np.array([[str(d.category_id)] for d in found]) == mine)
+        pairs = best_pairs(overlap, self.match_iou)
+        return [(item, order[row], float(overlap[row, item])) for row, item in pairs]
 
     # ---------------------------------------------------------------- reading
 

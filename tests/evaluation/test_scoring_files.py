@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from c2fseg.evaluation.scoring import join, open_truth, read_predictions, visible_source_of
-from c2fseg.evaluation.scoring.joining import best_pairs
 from c2fseg.structures import decode_mask, encode_mask
 from tests.evaluation.prediction_files import (
     HEIGHT,
@@ -187,13 +186,6 @@ def test_unknown_ids_are_surplus_and_wrong_images_an_error(truth, tmp_path) -> N
         joined(truth, tmp_path, [entry(0, 20, image=2, annotation_id=11)])
     with pytest.raises(ValueError, match='None of the 1 predictions belongs to any of the 3'):
         joined(truth, tmp_path, [entry(0, 20, annotation_id=1)])
-
-
-def test_best_pairs() -> None:
-    overlap = np.array([[0.9, 0.8], [0.85, 0.1], [0.9, 0.8]])
-    # The upper of the two .9, then the .8 of the lowest row: the row of .85 comes too late.
-    assert best_pairs(overlap, 0.5) == [(0, 0), (2, 1)]
-    assert best_pairs(overlap, 0.95) == []
 
 
 def test_the_source_of_visible_masks(truth, tmp_path) -> None:

@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 
 from c2fseg.evaluation.scoring.predictions import Prediction
 from c2fseg.evaluation.scoring.truth import ObjectInfo, Truth
+from c2fseg.utils.matching import best_pairs
 from c2fseg.utils.slow_progress import track_if_slow
 
 MATCH_IOU = 0.5
@@ -173,28 +174,6 @@ def _match(
         joined.rules[position] = 'amodal IoU' if found[place].visible is None else 'visible IoU'
         joined.ious[position] = float(overlap[place, column])
     return set(taken)
-
-
-def best_pairs(overlap: np.ndarray, least: float) -> list[tuple[int, int]]:
-    """Takes the largest entry of a matrix, then the largest of the other rows and columns, ...
-
-    Args:
-        overlap: ``(m, n)``; of equal entries the upper one comes first, then the left one.
-        least: The smallest entry that is taken.
-
-    Returns:
-        list: (row, column) of each.
-    """
-    rows, columns = np.nonzero(overlap >= least)
-    order = np.argsort(-overlap[rows, columns], kind='stable')
-    pairs: list[tuple[int, int]] = []
-    used: tuple[set[int], set[int]] = set(), set()
-    for row, column in zip(rows[order].tolist(), columns[order].tolist()):
-        if row not in used[0] and column not in used[1]:
-            used[0].add(row)
-            used[1].add(column)
-            pairs.append((row, column))
-    return pairs
 
 
 def visible_source_of(predictions: Iterable[Prediction], stated: str | None) -> str:
