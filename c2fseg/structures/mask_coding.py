@@ -168,9 +168,13 @@ def _rasterise(polygons: Sequence[Any], height: int, width: int) -> dict[str, An
         )
     for polygon in usable:
         try:
-            values = np.asarray(polygon, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise TypeError('a polygon is a flat list of numbers [x0, y0, x1, ...]') from None
+            values = np.asarray(polygon)
+        except ValueError:
+            values = np.empty(0, object)  # lists of different lengths
+        if values.ndim != 1 or values.dtype.kind not in 'iuf':  # numpy would read '1' as 1
+            raise TypeError(
+                f'a polygon is a flat list of numbers [x0, y0, x1, ...], got {polygon[:8]} ...'
+            )
         if not (np.isfinite(values).all() and (np.abs(values) < MAX_COORDINATE).all()):
             raise ValueError(f'a polygon has a coordinate that is no place: {polygon[:8]} ...')
     return coco_mask.merge(coco_mask.frPyObjects(usable, height, width))
