@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os.path as osp
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -86,8 +86,7 @@ class RegionsToCoco:
             self._add_single(content, file)
             return
         check_lists(content, file, ('images', 'annotations'))
-        for number, image in index_by_id(content['images'], 'image', IMAGE_KEYS, file).items():
-            self._add_image(number, image['file_name'], image['height'], image['width'], file)
+        self._add_images(content['images'], file)
         for annotation in content['annotations']:
             self._check(annotation, file)
             if annotation['image_id'] not in self._images:
@@ -112,7 +111,8 @@ class RegionsToCoco:
             size = _picture_size(osp.join(self.image_folder, path), file)
         if not (isinstance(size, list | tuple) and len(size) == 2):
             raise ValueError(f'{file}: size of an RLE is [H, W], got {size!r}')
-        self._add_image(annotation['image_id'], path, *size, file)
+        entry = dict(zip(('height', 'width'), size), id=annotation['image_id'], file_name=path)
+        self._add_images([entry], file)
         self._add_regions(annotation, file)
 
     def _find_picture(self, annotation: Mapping[str, Any], file: str) -> str:
@@ -123,12 +123,14 @@ class RegionsToCoco:
         there = (name for name in names if osp.isfile(osp.join(self.image_folder, name)))
         return next(there, names[0])
 
-    def _add_image(self, number: Any, file_name: str, height: int, width: int, file: str) -> None:
-        entry = {'id': number, 'file_name': file_name, 'height': height, 'width': width}
-        if self._images.setdefault(number, entry) != entry:
-            raise ValueError(
-                f'{file}: image {number} is {entry}, in another file it is {self._images[number]}'
-            )
+    def _add_images(self, images: Sequence[Any], file: str) -> None:
+        for number, image in index_by_id(images, 'image', IMAGE_KEYS, file).items():
+            entry = {key: image[key] for key in IMAGE_KEYS}
+            if self._images.setdefault(number, entry) != entry:
+                raise ValueError(
+                    f'{file}: image {number} is {entry}, in another file it is '
+                    f'{self._images[number]}'
+                )
 
     # ---------------------------------------------------------------- checks
 

@@ -248,6 +248,15 @@ def test_size_of_a_picture_without_hidden_regions(tmp_path: Path) -> None:
     assert dataset[0]['img'].shape == (1, 90, 70, 3)
 
 
+@pytest.mark.parametrize('size', [[40, 10**9], [0, 60], ['40', 60], [40.0, 60]])
+def test_a_size_that_no_picture_has(tmp_path: Path, size: list) -> None:
+    hidden = hidden_region()
+    hidden['visible_mask'] = {'size': size, 'counts': [2400]}
+    write(tmp_path / '1.json', single(1, 7, regions=[hidden]))
+    with pytest.raises(ValueError, match=r'image 7 of .*1\.json: \w+ is a whole number of pixels'):
+        COCOADataset('1.json', data_root=str(tmp_path))
+
+
 def test_masks_without_pictures(tmp_path: Path) -> None:
     """The picture keeps the name of the url: it may be put there later."""
     write(tmp_path / '1.json', single(1, 7))
