@@ -5,6 +5,8 @@ python tools/dataset_converters/synthesize_occlusions.py data/coco/annotations/i
     data/coco/val2017 data/coco_occlusions/val
 """
 
+_base_ = ['noise_light.py']
+
 data_root = 'data/coco'
 test_root = 'data/coco_occlusions/val'
 crop_size = 128
@@ -39,17 +41,7 @@ train_pipeline = [
         behind_prob=0.2,
     ),
     dict(type='CropObject', crop_size=crop_size, enlarge=(1.7, 2.3), square=True),
-    dict(
-        type='PerturbVisibleMask',
-        blur_prob=0.1,
-        morph_prob=0.3,
-        dilate_prob=0.55,
-        extra_blur_prob=0.1,
-        morph_rounds=(1, 2),
-        kernel_sides=(2, 4),
-        blur_side=9,
-        blur_sigma=2.5,
-    ),
+    {{_base_.noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='WarpObject', prob=0.5),
     dict(type='JitterColours'),

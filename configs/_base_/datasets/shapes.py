@@ -1,5 +1,7 @@
 """The built-in occluded shapes for the amodal model, small enough for two CPU cores."""
 
+_base_ = ['noise_light.py']
+
 dataset_type = 'KINSDataset'
 data_root = 'data/shapes'
 crop_size = 128
@@ -13,19 +15,7 @@ train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='LoadAmodalMasks'),
     dict(type='CropObject', crop_size=crop_size, enlarge=enlarge, square=True),
-    dict(
-        type='PerturbVisibleMask',
-        # Milder than published: the visible slivers of crowded scenes are a few pixels wide, and
-        # four rounds of the published kernels leave nothing of their shape.
-        blur_prob=0.1,
-        morph_prob=0.3,
-        dilate_prob=0.55,
-        extra_blur_prob=0.1,
-        morph_rounds=(1, 2),
-        kernel_sides=(2, 4),
-        blur_side=9,
-        blur_sigma=2.5,
-    ),
+    {{_base_.noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='PackAmodalInputs'),
 ]

@@ -1,5 +1,7 @@
 """The built-in clips for the amodal model, small enough for two CPU cores."""
 
+_base_ = ['noise_light.py']
+
 dataset_type = 'MOViDADataset'
 data_root = 'data/shapes_video'
 crop_size = 128
@@ -20,18 +22,7 @@ train_pipeline = [
         square=True,
         track_scale=track_scale,
     ),
-    dict(
-        type='PerturbVisibleMask',
-        # As for single shapes: the published kernels leave nothing of a sliver.
-        blur_prob=0.1,
-        morph_prob=0.3,
-        dilate_prob=0.55,
-        extra_blur_prob=0.1,
-        morph_rounds=(1, 2),
-        kernel_sides=(2, 4),
-        blur_side=9,
-        blur_sigma=2.5,
-    ),
+    {{_base_.noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='PackAmodalInputs'),
 ]
