@@ -7,7 +7,6 @@ name here. Files are read without running code that they may carry.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from c2fseg.models.tokenizers.official import (
     convert_tokenizer_state,
 )
 from c2fseg.utils.checkpoint import load_checkpoint_safely
+from c2fseg.utils.hashing import hash_file
 
 State = dict[str, Tensor]
 Sections = Mapping[str, Mapping[str, Tensor]]
@@ -56,7 +56,6 @@ DROPPED_ENTRIES = {
     'img_encoder': (ENCODER_PREFIX + ENCODER_CLASSIFIER, 'classifier of ImageNet'),
 }
 DISCRIMINATOR_REASON = 'discriminator, which the training of stage 1 alone needs'
-_BLOCK_BYTES = 1 << 20
 
 
 class LayoutError(ValueError):
@@ -139,7 +138,7 @@ def read_published_file(path: str | Path) -> PublishedFile:
         )
     return PublishedFile(
         path=Path(path),
-        sha256=_hash_file(Path(path)),
+        sha256=hash_file(Path(path).expanduser()),
         sections={name: _tensors(path, name, content[name]) for name in found},
         dropped={key: DROPPED_KEYS[key] for key in content if key in DROPPED_KEYS},
     )
@@ -151,14 +150,6 @@ def _tensors(path: str | Path, name: str, section: Any) -> Mapping[str, Tensor]:
     ):
         raise LayoutError(f'{path}: section {name} must map parameter names to tensors')
     return section
-
-
-def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.expanduser().open('rb') as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def join_sections(files: Iterable[PublishedFile]) -> dict[str, Mapping[str, Tensor]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from c2fseg.reproduction.families import protocol_of
 from c2fseg.reproduction.plan import Evaluation, Plan
 from c2fseg.reproduction.published import TRIVIAL
 from c2fseg.reproduction.runs import (
-    file_hash,
     plain_options,
     read_result,
     shorten,
@@ -21,6 +21,9 @@ from c2fseg.reproduction.runs import (
     train,
     write_result,
 )
+from c2fseg.utils.hashing import hash_file
+
+_hash_once = cache(hash_file)  # several tests share the weights of one training
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def _run(
         'split': str(config.test_dataloader.dataset.ann_file),
         'num_steps': run.num_steps,
         'seed': run.seed,
-        'weights': None if checkpoint is None else file_hash(checkpoint.resolve()),
+        'weights': None if checkpoint is None else _hash_once(checkpoint.resolve()),
     }
     stored = read_result(plan.result_file(run), expected)
     details = _details(config, run)

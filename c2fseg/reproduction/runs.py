@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,20 +161,3 @@ def plain_options(options: Mapping[str, Any] | None) -> dict[str, str]:
         options: Dotted keys to values.
     """
     return {key: repr(value) for key, value in sorted((options or {}).items())}
-
-
-@cache
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits.
-
-    Args:
-        path: The file.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
