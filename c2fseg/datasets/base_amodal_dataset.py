@@ -6,21 +6,19 @@ and seeding happen here.
 
 from __future__ import annotations
 
-import logging
 import os.path as osp
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
-from mmengine.logging import print_log
 
 from c2fseg.registry import TRANSFORMS
 from c2fseg.utils.data_errors import data_errors
 
 from . import transforms
 from .record_checks import (
+    Notes,
     find_whole_records,
     group_by_picture,
     refuse_area_arguments,
@@ -137,8 +135,7 @@ class BaseAmodalDataset(BaseDataset):
         rules = (visible_match_iou, visible_min_score, visible_match_category, unmatched)
         self.visible_masks = open_visible_masks(visible_mask_file, data_root, rules)
         self._order: np.ndarray | None = None
-        self._dropped: Counter[str] = Counter()
-        self._examples: dict[str, str] = {}
+        self.notes = Notes()
         if not self.knows_areas:
             refuse_area_arguments(self, self.areas_hint)
         super().__init__(
@@ -253,8 +250,7 @@ class BaseAmodalDataset(BaseDataset):
             kind: What it is and what became of it.
             example: Where it was met.
         """
-        self._dropped[kind] += 1
-        self._examples.setdefault(kind, example)
+        self.notes.add(kind, example)
 
     def _odd(self, kind: str, outcome: str, where: str) -> None:
         if self.strict:
@@ -301,7 +297,7 @@ class BaseAmodalDataset(BaseDataset):
                     f'{type(self).__name__}: annotation file not found: {name} '
                     f'(data_root={self.data_root!r})'
                 )
-        self._dropped.clear()
+        self.notes = Notes()
         with data_errors():
             super().full_init()
         for transform in self.pipeline.transforms:
@@ -329,16 +325,11 @@ class BaseAmodalDataset(BaseDataset):
             records = [r for r in records if low <= r['occlusion_rate'] < high]
         if self.image_check is not None:
             records = self._without_broken_images(records)
-        for kind, number in self._dropped.items():
-            print_log(
-                f'{self.ann_file}: {number} objects: {kind}; first: {self._examples[kind]}',
-                'current',
-                logging.WARNING,
-            )
+        self.notes.log(self.ann_file)
         if not records:
             raise ValueError(
-                f'{self.ann_file}: no object is left (read {len(self.data_list)}, '
-                f'occlusion_range={self.occlusion_range}, dropped before: {dict(self._dropped)})'
+                f'{self.ann_file}: no object is left (read {len(self.data_list)}, occlusion_range='
+                f'{self.occlusion_range}, dropped before: {dict(self.notes.counts)})'
             )
         report_occlusion(self.ann_file, records, self.knows_areas)
         return group_by_picture(records) if self.test_mode else records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,38 @@ AREA_ARGUMENTS = {
     'min_visible_area': 1,
 }
 SHARE_NAMES = ('< 5 %', '5-30 %', '30-60 %', '60-95 %', '> 95 %')
+
+
+class Notes:
+    """What was odd about objects, counted by kind; each kind has one example.
+
+    Attributes:
+        counts: Number of objects by kind.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, kind: str, example: str) -> None:
+        """Count one object.
+
+        Args:
+            kind: What is odd and what became of it.
+            example: Where it was met.
+        """
+        self.counts[kind] += 1
+        self._first.setdefault(kind, example)
+
+    def log(self, ann_file: str) -> None:
+        """Warn of each kind once.
+
+        Args:
+            ann_file: Whose objects they are.
+        """
+        for kind, number in self.counts.items():
+            message = f'{ann_file}: {number} objects: {kind}; first: {self._first[kind]}'
+            print_log(message, 'current', logging.WARNING)
 
 
 def record_files(record: dict[str, Any]) -> list[str]:

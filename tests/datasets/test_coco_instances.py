@@ -27,7 +27,7 @@ def test_whole_objects_are_taken_and_the_others_counted(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     dataset = build(tmp_path)
     assert taken(dataset) == [1, 6]
-    assert dict(dataset._dropped) == {
+    assert dict(dataset.notes.counts) == {
         'cut by the border of the picture, dropped': 1,
         'fewer than 400 pixels, dropped': 1,
         'touched by others, dropped': 2,
@@ -65,7 +65,7 @@ def test_crowds_are_no_objects_but_touch_others(tmp_path: Path) -> None:
     change(file, 5, iscrowd=1)
     dataset = build(tmp_path)
     assert taken(dataset) == [1, 6]
-    assert dataset._dropped['touched by others, dropped'] == 1
+    assert dataset.notes.counts['touched by others, dropped'] == 1
 
 
 def test_objects_in_pieces_are_hidden_by_something(tmp_path: Path) -> None:
