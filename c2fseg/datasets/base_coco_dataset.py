@@ -56,14 +56,9 @@ class BaseCocoDataset(BaseAmodalDataset):
                 annotation and value.
         """
         content = self.read_content()
-        images = index_by_id(content['images'], 'image', IMAGE_KEYS, self.ann_file)
-        categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, self.ann_file)
-        self.image_sizes = {key: (one['height'], one['width']) for key, one in images.items()}
+        images, categories = self.index_content(content)
         flavour = self.find_flavour(content)
-        self._metainfo['classes'] = tuple(c['name'] for c in categories.values())
-        self._metainfo['category_ids'] = tuple(categories)
         self._metainfo['flavour'] = flavour.name
-        self._metainfo['ann_file'] = self.ann_file  # so that a table of results can name its split
         seen: set[Any] = set()
         records = []
         for annotation in content['annotations']:
@@ -92,6 +87,28 @@ class BaseCocoDataset(BaseAmodalDataset):
         content = read_json(self.ann_file)
         check_lists(content, self.ann_file)
         return content
+
+    def index_content(
+        self, content: Mapping[str, Any]
+    ) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]:
+        """Index images and categories, and note what the data set knows by them.
+
+        Args:
+            content: What :meth:`read_content` gives.
+
+        Returns:
+            Images and categories by id, their keys checked.
+
+        Raises:
+            KeyError, TypeError, ValueError: When an entry is wrong.
+        """
+        images = index_by_id(content['images'], 'image', IMAGE_KEYS, self.ann_file)
+        categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, self.ann_file)
+        self.image_sizes = {key: (one['height'], one['width']) for key, one in images.items()}
+        self._metainfo['classes'] = tuple(c['name'] for c in categories.values())
+        self._metainfo['category_ids'] = tuple(categories)
+        self._metainfo['ann_file'] = self.ann_file  # so that a table of results can name its split
+        return images, categories
 
     def find_flavour(self, content: Mapping[str, Any]) -> Flavour:
         """Tell the flavour from the keys of all annotations.

@@ -13,7 +13,7 @@ from c2fseg.structures import to_rle
 from c2fseg.utils.slow_progress import track_if_slow
 
 from .base_coco_dataset import BaseCocoDataset
-from .coco_file import CATEGORY_KEYS, IMAGE_KEYS, check_ids, index_by_id
+from .coco_file import check_ids
 from .flavours import PLAIN_COCO
 from .occlusion_synthesis import (
     WholeObjectRules,
@@ -62,11 +62,7 @@ class CocoInstanceDataset(BaseCocoDataset):
                 annotation and value.
         """
         content = self.read_content()
-        images = index_by_id(content['images'], 'image', IMAGE_KEYS, self.ann_file)
-        categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, self.ann_file)
-        self._metainfo['classes'] = tuple(c['name'] for c in categories.values())
-        self._metainfo['category_ids'] = tuple(categories)
-        self._metainfo['ann_file'] = self.ann_file
+        images, categories = self.index_content(content)
         by_image: dict[Any, list[dict]] = {}
         seen: set[Any] = set()
         for annotation in content['annotations']:
@@ -97,21 +93,20 @@ class CocoInstanceDataset(BaseCocoDataset):
     ) -> Iterator[tuple[dict, dict[str, Any]]]:
         """Choose among the annotations of one picture; give each chosen one with its RLE."""
         coded = [self._code(annotation, image) for annotation in annotations]
-        boxes = coco_mask.toBbox([rle or EMPTY for rle in coded]) if coded else []
+        boxes = coco_mask.toBbox([rle or EMPTY for rle in coded])
+        nearby = _nearby(boxes, self.rules.contact_reach)
         for place, (annotation, rle) in enumerate(zip(annotations, coded)):
-            if rle is None or annotation.get('iscrowd', 0):
-                continue
             where = f'annotation {annotation["id"]}'
+            if rle is None:
+                continue
+            if annotation.get('iscrowd', 0):
+                self.note('iscrowd, dropped', where)
+                continue
             if int(coco_mask.area(rle)) < self.min_area:
                 self.note(f'fewer than {self.min_area} pixels, dropped', where)
                 continue
-            near = [
-                other
-                for number, other in enumerate(coded)
-                if number != place
-                and other is not None
-                and _near(boxes[place], boxes[number], self.rules.contact_reach)
-            ]
+            others = (coded[number] for number in np.flatnonzero(nearby[place]))
+            near = [other for other in others if other is not None]
             flaw = self._find_flaw(coco_mask.decode(rle), near)
             if flaw is None:
                 yield annotation, rle
@@ -143,7 +138,10 @@ class CocoInstanceDataset(BaseCocoDataset):
         return None
 
 
-def _near(box: np.ndarray, other: np.ndarray, reach: int) -> bool:
-    """Whether two boxes [x, y, width, height] come as near as ``reach`` pixels."""
-    gaps = np.maximum(box[:2], other[:2]) - np.minimum(box[:2] + box[2:], other[:2] + other[2:])
-    return bool((gaps <= reach).all())
+def _nearby(boxes: np.ndarray, reach: int) -> np.ndarray:
+    """Which of n boxes [x, y, width, height] come as near to another as ``reach``, (n, n) bool."""
+    starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    gaps = np.maximum(starts[:, None], starts) - np.minimum(ends[:, None], ends)  # (n, n, 2)
+    near = (gaps <= reach).all(axis=-1)
+    np.fill_diagonal(near, False)
+    return near

@@ -66,6 +66,18 @@ def test_crowds_are_no_objects_but_touch_others(tmp_path: Path) -> None:
     dataset = build(tmp_path)
     assert taken(dataset) == [1, 6]
     assert dataset.notes.counts['touched by others, dropped'] == 1
+    assert dataset.notes.counts['iscrowd, dropped'] == 1
+
+
+def test_masks_of_a_detector_are_matched(tmp_path: Path) -> None:
+    file = write_photographs(tmp_path)
+    first = json.loads(file.read_text())['annotations'][0]
+    keys = ('image_id', 'category_id', 'segmentation')
+    results = [{**{key: first[key] for key in keys}, 'score': 0.9}]
+    (tmp_path / 'results.json').write_text(json.dumps(results))
+    dataset = build(tmp_path, visible_mask_file='results.json')
+    assert taken(dataset) == [1]
+    assert dataset.image_sizes[first['image_id']] == (H, W)
 
 
 def test_objects_in_pieces_are_hidden_by_something(tmp_path: Path) -> None:
