@@ -44,6 +44,8 @@ class BaseCocoDataset(BaseAmodalDataset):
     """
 
     FLAVOURS: tuple[Flavour, ...] = ()
+    # How the file is read; ``load_data_list`` finds it out.
+    flavour: Flavour
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file.
@@ -57,20 +59,20 @@ class BaseCocoDataset(BaseAmodalDataset):
         """
         content = self.read_content()
         images, categories = self.index_content(content)
-        flavour = self.find_flavour(content)
-        self._metainfo['flavour'] = flavour.name
+        self.flavour = self.find_flavour(content)
+        self._metainfo['flavour'] = self.flavour.name
         seen: set[Any] = set()
         records = []
         for annotation in content['annotations']:
-            self.check_keys(annotation, flavour)
+            self.check_keys(annotation)
             check_ids(annotation, images, categories, seen, self.ann_file)
-            check_boxes(annotation, flavour, self.ann_file)
+            check_boxes(annotation, self.flavour, self.ann_file)
             if annotation.get('iscrowd', 0):
                 self.note('iscrowd, dropped', f'annotation {annotation["id"]}')
                 continue
             image = images[annotation['image_id']]
             category = categories[annotation['category_id']]['name']
-            record = self.read_object(annotation, flavour, image, category)
+            record = self.read_object(annotation, image, category)
             if record is not None:
                 records.append(record)
         return records
@@ -145,33 +147,25 @@ class BaseCocoDataset(BaseAmodalDataset):
             f'{sorted(entry)}; it looks like {flavour.name}, which {flavour.dataset} reads'
         )
 
-    def check_keys(self, annotation: Mapping[str, Any], flavour: Flavour) -> None:
+    def check_keys(self, annotation: Mapping[str, Any]) -> None:
         """Check that an annotation has the keys that it needs.
 
         Args:
             annotation: The annotation.
-            flavour: How the file is read.
 
         Raises:
             KeyError: When one is missing; names what is there and what it looks like.
         """
-        keys = self.required_keys(flavour)
-        look = f'; read as {flavour.name}'
+        keys = self.required_keys()
+        look = f'; read as {self.flavour.name}'
         if any(key not in annotation for key in keys if key not in ANNOTATION_IDS):
-            other = describe_look(annotation, read_as=flavour)
+            other = describe_look(annotation, read_as=self.flavour)
             look += f', it looks like {other}' if other else ''
         require(annotation, f'annotation {id_of(annotation)}', keys, self.ann_file, look)
 
-    def required_keys(self, flavour: Flavour) -> tuple[str, ...]:
-        """Give the keys that every annotation needs.
-
-        Args:
-            flavour: How the file is read.
-
-        Returns:
-            The keys, in the order in which they are looked for.
-        """
-        return (*ANNOTATION_IDS, flavour.amodal)
+    def required_keys(self) -> tuple[str, ...]:
+        """Give the keys that every annotation needs, in the order in which they are looked for."""
+        return (*ANNOTATION_IDS, self.flavour.amodal)
 
     def where_of(self, annotation: Mapping[str, Any]) -> str:
         """Say what messages call an annotation.
@@ -185,17 +179,12 @@ class BaseCocoDataset(BaseAmodalDataset):
         return f'annotation {annotation["id"]} of {self.ann_file}'
 
     def read_object(
-        self,
-        annotation: Mapping[str, Any],
-        flavour: Flavour,
-        image: Mapping[str, Any],
-        category: str,
+        self, annotation: Mapping[str, Any], image: Mapping[str, Any], category: str
     ) -> dict[str, Any] | None:
         """Build the record of one object.
 
         Args:
             annotation: The annotation, its keys and ids checked.
-            flavour: How the file is read.
             image: Entry of its picture.
             category: Name of its class.
 
@@ -205,27 +194,42 @@ class BaseCocoDataset(BaseAmodalDataset):
         Raises:
             TypeError, ValueError: When a mask is wrong; names file and annotation.
         """
-        return self.make_record(
+        record = self.make_record(
             file_names=[image['file_name']],
             height=image['height'],
             width=image['width'],
-            visible=[self.visible_of(annotation, flavour, image)],
-            amodal=[annotation[flavour.amodal]],
+            visible=[self.visible_of(annotation, image)],
+            amodal=[self.amodal_of(annotation)],
             image_id=annotation['image_id'],
             annotation_id=annotation['id'],
             category_id=annotation['category_id'],
             category=category,
             where=self.where_of(annotation),
         )
+        if record is not None:
+            self.finish_record(record, annotation, image)
+        return record
 
-    def visible_of(
-        self, annotation: Mapping[str, Any], flavour: Flavour, image: Mapping[str, Any]
-    ) -> Any:
+    def finish_record(
+        self, record: dict[str, Any], annotation: Mapping[str, Any], image: Mapping[str, Any]
+    ) -> None:
+        """Note what is odd about an object that is kept; nothing unless a subclass does.
+
+        Args:
+            record: Its record, which may be changed.
+            annotation: Its annotation.
+            image: Entry of its picture.
+        """
+
+    def amodal_of(self, annotation: Mapping[str, Any]) -> Any:
+        """Give the coded amodal mask of an annotation."""
+        return annotation[self.flavour.amodal]
+
+    def visible_of(self, annotation: Mapping[str, Any], image: Mapping[str, Any]) -> Any:
         """Give the coded visible mask of an annotation.
 
         Args:
             annotation: The annotation.
-            flavour: How the file is read.
             image: Entry of its picture.
 
         Returns:
@@ -234,9 +238,9 @@ class BaseCocoDataset(BaseAmodalDataset):
         Raises:
             ValueError: With ``strict``, when a hidden part has no visible mask beside it.
         """
-        if flavour.visible in annotation:
-            return annotation[flavour.visible]
-        amodal = annotation[flavour.amodal]
+        if self.flavour.visible in annotation:
+            return annotation[self.flavour.visible]
+        amodal = self.amodal_of(annotation)
         if 'invisible_mask' not in annotation:
             return amodal
         where = self.where_of(annotation)

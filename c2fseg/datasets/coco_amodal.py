@@ -86,7 +86,7 @@ class CocoAmodalDataset(BaseCocoDataset):
                 annotation and value.
         """
         records = super().load_data_list()
-        if self.metainfo['flavour'] != UNLABELLED.name or self.visible_masks is None:
+        if self.flavour is not UNLABELLED or self.visible_masks is None:
             return records
         images = {image['id']: image for image in self.read_content()['images']}
         names = dict(zip(self.metainfo['category_ids'], self.metainfo['classes']))
@@ -97,10 +97,10 @@ class CocoAmodalDataset(BaseCocoDataset):
                     'id': len(records) + 1,
                     'image_id': number,
                     'category_id': label,
-                    UNLABELLED.visible: detection.rle,
+                    self.flavour.visible: detection.rle,
                 }
                 name = names.get(label, UNNAMED_CATEGORY)
-                record = self.read_object(annotation, UNLABELLED, images[number], name)
+                record = self.read_object(annotation, images[number], name)
                 if record is not None:
                     records.append(record)
         return records
@@ -140,78 +140,48 @@ class CocoAmodalDataset(BaseCocoDataset):
                 return flavour
         return super().find_flavour(content)
 
-    def required_keys(self, flavour: Flavour) -> tuple[str, ...]:
-        """Give the keys that every annotation needs.
-
-        Args:
-            flavour: How the file is read.
-
-        Returns:
-            The keys, in the order in which they are looked for.
-        """
-        return ANNOTATION_IDS if self.inference else super().required_keys(flavour)
+    def required_keys(self) -> tuple[str, ...]:
+        """Give the keys that every annotation needs; without truth it may have either mask."""
+        return ANNOTATION_IDS if self.inference else super().required_keys()
 
     # ---------------------------------------------------------------- objects
 
-    def read_object(
-        self,
-        annotation: Mapping[str, Any],
-        flavour: Flavour,
-        image: Mapping[str, Any],
-        category: str,
-    ) -> dict[str, Any] | None:
-        """Build the record of one object.
-
-        Args:
-            annotation: The annotation, its keys and ids checked.
-            flavour: How the file is read.
-            image: Entry of its picture.
-            category: Name of its class.
-
-        Returns:
-            The record, without ``amodal_segmentations`` for inference; None when a rule drops the
-            object.
+    def amodal_of(self, annotation: Mapping[str, Any]) -> Any:
+        """Give the coded amodal mask of an annotation; without truth the visible one stands in.
 
         Raises:
             KeyError: For inference, when neither mask is there.
-            TypeError, ValueError: When a mask is wrong; names file and annotation.
         """
-        if self.inference and (flavour.visible in annotation or flavour.amodal not in annotation):
-            key = flavour.visible
-            require(annotation, f'annotation {annotation["id"]}', (key,), self.ann_file)
-            annotation = {**annotation, flavour.amodal: annotation[key]}  # taken out again below
-        record = super().read_object(annotation, flavour, image, category)
-        if record is None:
-            return None
+        visible, amodal = self.flavour.visible, self.flavour.amodal
+        if self.inference and (visible in annotation or amodal not in annotation):
+            require(annotation, f'annotation {annotation["id"]}', (visible,), self.ann_file)
+            return annotation[visible]
+        return super().amodal_of(annotation)
+
+    def finish_record(
+        self, record: dict[str, Any], annotation: Mapping[str, Any], image: Mapping[str, Any]
+    ) -> None:
+        """Compare the box with its mask; without truth, take out what stood in for it.
+
+        Args:
+            record: The record of an object that is kept.
+            annotation: Its annotation.
+            image: Entry of its picture.
+        """
         if self.bbox is not None and annotation.get('bbox') is not None:
             self._compare_box(annotation, record[f'{self.bbox}_segmentations'][0])
         if self.inference:
             del record['amodal_segmentations']
             record['occlusion_rate'] = float('nan')
-        return record
 
-    def visible_of(
-        self, annotation: Mapping[str, Any], flavour: Flavour, image: Mapping[str, Any]
-    ) -> Any:
-        """Give the coded visible mask of an annotation, in training cut to A where it sticks out.
-
-        Args:
-            annotation: The annotation.
-            flavour: How the file is read.
-            image: Entry of its picture.
-
-        Returns:
-            A mask as :func:`c2fseg.structures.to_rle` reads it.
-
-        Raises:
-            ValueError: With ``strict``, when a hidden part has no visible mask beside it.
-        """
-        visible = super().visible_of(annotation, flavour, image)
-        if self.test_mode or self.strict or flavour.visible not in annotation:
+    def visible_of(self, annotation: Mapping[str, Any], image: Mapping[str, Any]) -> Any:
+        """As :meth:`BaseCocoDataset.visible_of`, in training cut to A where it sticks out."""
+        visible = super().visible_of(annotation, image)
+        if self.test_mode or self.strict or self.flavour.visible not in annotation:
             return visible
         size = image['height'], image['width']
         try:
-            seen, whole = to_rle(visible, *size), to_rle(annotation[flavour.amodal], *size)
+            seen, whole = to_rle(visible, *size), to_rle(self.amodal_of(annotation), *size)
         except (TypeError, ValueError):
             return visible  # make_record reads it again, and says what is wrong
         areas = mask_areas([seen], [whole])

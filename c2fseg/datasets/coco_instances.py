@@ -63,10 +63,11 @@ class CocoInstanceDataset(BaseCocoDataset):
         """
         content = self.read_content()
         images, categories = self.index_content(content)
+        self.flavour = PLAIN_COCO  # visible masks, where there are any, are not looked at
         by_image: dict[Any, list[dict]] = {}
         seen: set[Any] = set()
         for annotation in content['annotations']:
-            self.check_keys(annotation, PLAIN_COCO)
+            self.check_keys(annotation)
             check_ids(annotation, images, categories, seen, self.ann_file)
             by_image.setdefault(annotation['image_id'], []).append(annotation)
         records = []

@@ -146,18 +146,8 @@ class COCOADataset(BaseCocoDataset):
         """
         return annotation['where'] if self._original else super().where_of(annotation)
 
-    def visible_of(
-        self, annotation: Mapping[str, Any], flavour: Flavour, image: Mapping[str, Any]
-    ) -> Any:
-        """Give the coded visible mask of an annotation.
-
-        Args:
-            annotation: The annotation.
-            flavour: How the file is read.
-            image: Entry of its picture.
-
-        Returns:
-            A mask as :func:`c2fseg.structures.to_rle` reads it.
+    def visible_of(self, annotation: Mapping[str, Any], image: Mapping[str, Any]) -> Any:
+        """As :meth:`BaseCocoDataset.visible_of`.
 
         Raises:
             ValueError: With ``strict``, when one of the two masks of a region is missing.
@@ -167,4 +157,4 @@ class COCOADataset(BaseCocoDataset):
             raise ValueError(
                 f'{self.where_of(annotation)}: visible_mask without invisible_mask (strict=True)'
             )
-        return super().visible_of(annotation, flavour, image)
+        return super().visible_of(annotation, image)

@@ -10,7 +10,6 @@ import numpy as np
 from c2fseg.registry import DATASETS
 
 from .coco_amodal import CocoAmodalDataset
-from .flavours import Flavour
 
 # Outlines are drawn a little over the border of the picture everywhere.
 BORDER_TOLERANCE = 1.0
@@ -32,31 +31,13 @@ class D2SADataset(CocoAmodalDataset):
         Segmentation, WACV 2019.
     """
 
-    def read_object(
-        self,
-        annotation: Mapping[str, Any],
-        flavour: Flavour,
-        image: Mapping[str, Any],
-        category: str,
-    ) -> dict[str, Any] | None:
-        """Build the record of one object.
-
-        Args:
-            annotation: The annotation, its keys and ids checked.
-            flavour: How the file is read.
-            image: Entry of its picture.
-            category: Name of its class.
-
-        Returns:
-            The record, or None when a rule drops the object.
-
-        Raises:
-            TypeError, ValueError: When a mask is wrong; names file and annotation.
-        """
-        record = super().read_object(annotation, flavour, image, category)
-        if record is not None and _leaves_picture(annotation.get(flavour.amodal), image):
+    def finish_record(
+        self, record: dict[str, Any], annotation: Mapping[str, Any], image: Mapping[str, Any]
+    ) -> None:
+        """As :meth:`CocoAmodalDataset.finish_record`; notes what was cut off at the border too."""
+        super().finish_record(record, annotation, image)
+        if _leaves_picture(annotation.get(self.flavour.amodal), image):
             self.note('continues beyond the picture, cut off there', self.where_of(annotation))
-        return record
 
 
 def _leaves_picture(mask: Any, image: Mapping[str, Any]) -> bool:

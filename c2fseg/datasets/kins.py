@@ -46,13 +46,6 @@ class KINSDataset(BaseCocoDataset):
             return flavour
         return KINS_V1 if content['annotations'] else KINS_2020
 
-    def required_keys(self, flavour: Flavour) -> tuple[str, ...]:
-        """Give the keys that every annotation needs: both masks, never one in place of the other.
-
-        Args:
-            flavour: How the file is read.
-
-        Returns:
-            The keys, in the order in which they are looked for.
-        """
-        return (*ANNOTATION_IDS, flavour.amodal, flavour.visible)
+    def required_keys(self) -> tuple[str, ...]:
+        """Give the keys that every annotation needs: both masks, never one for the other."""
+        return (*ANNOTATION_IDS, self.flavour.amodal, self.flavour.visible)

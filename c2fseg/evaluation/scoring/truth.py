@@ -105,7 +105,6 @@ class Truth:
                 f'{self.ann_file} is of clips; average precision and recall are for images.'
             )
         content = self.dataset.read_content()
-        flavour = self.dataset.find_flavour(content)
         annotations = {entry['id']: entry for entry in content['annotations']}
         stuff = {c['id'] for c in content['categories'] if c['name'] == 'stuff'}
         found = []
@@ -123,10 +122,10 @@ class Truth:
                 )
             )
         crowds = (entry for entry in annotations.values() if entry.get('iscrowd'))
-        return found + [self._crowd(entry, flavour.amodal) for entry in crowds]
+        return found + [self._crowd(entry) for entry in crowds]
 
-    def _crowd(self, entry: Mapping[str, Any], key: str) -> TruthObject:
-        rle = to_rle(entry[key], *self.image_sizes[entry['image_id']])
+    def _crowd(self, entry: Mapping[str, Any]) -> TruthObject:
+        rle = to_rle(self.dataset.amodal_of(entry), *self.image_sizes[entry['image_id']])
         return TruthObject(entry['image_id'], entry['category_id'], rle, rle, crowd=True)
 
 
