@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os.path as osp
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +10,8 @@ import numpy as np
 
 from c2fseg.utils.data_errors import DataIndexError
 from c2fseg.utils.safe_pickle import load_plain_pickle
+
+from .flavours import read_json
 
 # What every record of a pickle has.
 RECORD_KEYS = ('pred_visible_mask', 'pred_visible_mask_bbox', 'gt_visible_mask', 'gt_full_mask')
@@ -103,11 +104,7 @@ class RecordFile:
         if not osp.isfile(path):
             raise FileNotFoundError(f'pickle of the list not found: {path}')
         if path.endswith('.json'):
-            with open(path, encoding='utf-8') as file:
-                try:
-                    content = json.load(file)
-                except ValueError as error:
-                    raise ValueError(f'{path} is not JSON: {error}') from error
+            content = read_json(path)
         elif path.endswith(('.pkl', '.pickle')):
             content = load_plain_pickle(path, encoding)
         else:

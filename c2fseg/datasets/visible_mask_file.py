@@ -6,7 +6,6 @@ the mask of the match is what the model is given, and the truth stays the truth.
 
 from __future__ import annotations
 
-import json
 import logging
 import os.path as osp
 from collections import defaultdict
@@ -20,6 +19,8 @@ from pycocotools import mask as coco_mask
 from c2fseg.structures import to_rle
 from c2fseg.utils.matching import best_pairs
 from c2fseg.utils.slow_progress import track_if_slow
+
+from .flavours import read_json
 
 UNMATCHED = ('drop', 'keep_gt', 'stop')
 
@@ -228,11 +229,7 @@ class VisibleMaskFile:
     def _read_json(self) -> list[Any]:
         if not osp.isfile(self.path):
             raise FileNotFoundError(f'visible_mask_file not found: {self.path}')
-        with open(self.path, encoding='utf-8') as file:
-            try:
-                entries = json.load(file)
-            except ValueError as error:
-                raise ValueError(f'{self.path} is not JSON: {error}') from error
+        entries = read_json(self.path)
         if not isinstance(entries, list):
             whole = isinstance(entries, dict) and 'annotations' in entries
             kind = 'an annotation file' if whole else f'a {type(entries).__name__}'
