@@ -5,6 +5,7 @@ Messages name the file, the entry and the value.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,6 +139,18 @@ def check_ids(
         )
 
 
+def is_box(value: Any) -> bool:
+    """Whether a value is [x, y, width, height] in finite numbers, with sides of 0 or more.
+
+    Args:
+        value: What a file has there.
+    """
+    if not isinstance(value, list) or len(value) != 4:
+        return False
+    numbers = all(isinstance(side, int | float) and math.isfinite(side) for side in value)
+    return numbers and min(value[2:]) >= 0
+
+
 def check_boxes(annotation: Mapping[str, Any], flavour: Flavour, file: str) -> None:
     """Check that the boxes of an annotation are boxes, where it has any.
 
@@ -153,8 +166,7 @@ def check_boxes(annotation: Mapping[str, Any], flavour: Flavour, file: str) -> N
         box = annotation.get(key)
         if box is None:
             continue
-        numbers = isinstance(box, list) and all(isinstance(side, int | float) for side in box)
-        if not numbers or len(box) != 4 or min(box[2:]) < 0:
+        if not is_box(box):
             raise ValueError(
                 f'annotation {annotation["id"]} of {file}: {key} is [x, y, width, height] with '
                 f'sides of 0 or more, got {box}'

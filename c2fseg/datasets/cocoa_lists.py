@@ -57,17 +57,7 @@ class COCOAListDataset(PublishedListDataset):
         super().__init__(ann_file=ann_file, **kwargs)
 
     def read_predicted(self, line: ListLine) -> Predicted | None:
-        """Read ``name,img,pos``.
-
-        Args:
-            line: The line.
-
-        Returns:
-            What it means, or None for ``ann,path``.
-
-        Raises:
-            ValueError: It is of no known form.
-        """
+        """Read ``name,img,pos``; see :meth:`PublishedListDataset.read_predicted`."""
         fields = line.text.split(',')
         if len(fields) == 2 and all(fields):
             return None
@@ -81,17 +71,7 @@ class COCOAListDataset(PublishedListDataset):
         return Predicted(f'{detector}_{image}', position, number, name, file_name)
 
     def read_given(self, line: ListLine) -> Given:
-        """Read ``ann,path``.
-
-        Args:
-            line: The line.
-
-        Returns:
-            The object.
-
-        Raises:
-            IndexError, KeyError, TypeError, ValueError: See :class:`PublishedListDataset`.
-        """
+        """Read ``ann,path``; see :meth:`PublishedListDataset.read_given`."""
         place, path = line.text.split(',')
         number = whole_number(place, 'the place of the annotation', line)
         annotations = self.annotations(line)

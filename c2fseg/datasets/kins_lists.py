@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os.path as osp
 from collections import defaultdict
 from typing import Any
 
 from c2fseg.registry import DATASETS
 from c2fseg.utils.data_errors import DataIndexError
 
-from .coco_file import check_lists, index_by_id, require
-from .flavours import KINS_2020, read_json
+from .coco_file import index_by_id, require
+from .flavours import KINS_2020
 from .list_files import ListLine, unknown_form, whole_number
 from .published_lists import Given, Predicted, PublishedListDataset
 
@@ -56,17 +55,7 @@ class KINSListDataset(PublishedListDataset):
         super().__init__(ann_file=ann_file, **kwargs)
 
     def read_predicted(self, line: ListLine) -> Predicted | None:
-        """Read ``name,img,pos`` or ``img_pos``.
-
-        Args:
-            line: The line.
-
-        Returns:
-            What it means, or None for ``img_pos_cat``.
-
-        Raises:
-            KeyError, ValueError: It is of no known form, or the KINS v1 file has no such image.
-        """
+        """Read ``name,img,pos`` or ``img_pos``; see :meth:`PublishedListDataset.read_predicted`."""
         if ',' in line.text:
             fields = line.text.split(',')
             if len(fields) != 3 or not fields[0]:
@@ -92,11 +81,7 @@ class KINSListDataset(PublishedListDataset):
                     f'{line.where}: {line.text!r} has a predicted visible mask: give image_file, '
                     f'the KINS v1 file of the split, which names the pictures of its images'
                 )
-            path = osp.join(self.data_root, self.image_file)
-            if not osp.isfile(path):
-                raise FileNotFoundError(f'KINS v1 file of the list not found: {path}')
-            content = read_json(path)
-            check_lists(content, path, ('images',))
+            path, content = self.read_beside(self.image_file, 'KINS v1 file', ('images',))
             images = index_by_id(content['images'], 'image', ('id', 'file_name'), path)
             self._read['file_names'] = {key: image['file_name'] for key, image in images.items()}
         if number not in self._read['file_names']:
@@ -104,17 +89,7 @@ class KINSListDataset(PublishedListDataset):
         return self._read['file_names'][number]
 
     def read_given(self, line: ListLine) -> Given:
-        """Read ``img_pos_cat``.
-
-        Args:
-            line: The line.
-
-        Returns:
-            The object.
-
-        Raises:
-            IndexError, KeyError, TypeError, ValueError: See :class:`PublishedListDataset`.
-        """
+        """Read ``img_pos_cat``; see :meth:`PublishedListDataset.read_given`."""
         image, place, category = (
             whole_number(field, name, line)
             for field, name in zip(

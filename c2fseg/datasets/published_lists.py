@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os.path as osp
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,15 @@ from c2fseg.structures import to_rle
 from c2fseg.utils.slow_progress import track_if_slow
 
 from .base_amodal_dataset import BaseAmodalDataset
-from .coco_file import CATEGORY_KEYS, IMAGE_KEYS, check_lists, index_by_id, require
+from .coco_file import (
+    CATEGORY_KEYS,
+    IMAGE_KEYS,
+    TOP_KEYS,
+    check_lists,
+    index_by_id,
+    is_box,
+    require,
+)
 from .flavours import Flavour, describe_look, id_of, read_json
 from .list_files import ListLine, RecordFile, read_list
 
@@ -123,11 +132,31 @@ class PublishedListDataset(BaseAmodalDataset):
 
     @abstractmethod
     def read_predicted(self, line: ListLine) -> Predicted | None:
-        """Read a line if it names an object with a predicted visible mask, else None."""
+        """Read a line if it names an object with a predicted visible mask.
+
+        Args:
+            line: The line.
+
+        Returns:
+            What it means; None for an object with a given visible mask.
+
+        Raises:
+            KeyError, ValueError: It is of no known form, or names a picture that is not there.
+        """
 
     @abstractmethod
     def read_given(self, line: ListLine) -> Given:
-        """Read a line that names an object with a given visible mask."""
+        """Read a line that names an object with a given visible mask.
+
+        Args:
+            line: The line.
+
+        Returns:
+            The object.
+
+        Raises:
+            IndexError, KeyError, TypeError, ValueError: See the class.
+        """
 
     # ---------------------------------------------------------------- reading
 
@@ -239,8 +268,7 @@ class PublishedListDataset(BaseAmodalDataset):
 
     def _window(self, box: Any, visible: dict[str, Any], where: str) -> np.ndarray:
         """Bring a box [x, y, w, h] into (1, 4) xyxy; one without extent is that of the mask."""
-        numbers = isinstance(box, list) and all(isinstance(side, int | float) for side in box)
-        if box is not None and (not numbers or len(box) != 4 or not min(box[2:]) >= 0):
+        if box is not None and not is_box(box):
             raise ValueError(
                 f'{where} is [x, y, width, height] with sides of 0 or more, got {box!r:.80}'
             )
@@ -270,16 +298,35 @@ class PublishedListDataset(BaseAmodalDataset):
                     f'{line.where}: {line.text!r} has a given visible mask: give annotation_file, '
                     f'{self.ANNOTATIONS}'
                 )
-            path = osp.join(self.data_root, self.annotation_file)
-            if not osp.isfile(path):
-                raise FileNotFoundError(f'annotation file of the list not found: {path}')
-            content = read_json(path)
-            check_lists(content, path)
+            path, content = self.read_beside(self.annotation_file, 'annotation file')
             images = index_by_id(content['images'], 'image', IMAGE_KEYS, path)
             categories = index_by_id(content['categories'], 'category', CATEGORY_KEYS, path)
             self._read |= {'images': images, 'categories': categories}
             self._read['annotations'] = content['annotations']
         return self._read['annotations']
+
+    def read_beside(
+        self, name: str, kind: str, keys: Sequence[str] = TOP_KEYS
+    ) -> tuple[str, dict[str, Any]]:
+        """Read a JSON file that belongs to the list.
+
+        Args:
+            name: The file, relative to ``data_root``.
+            kind: What messages call it.
+            keys: Keys of the lists that it needs.
+
+        Returns:
+            Its path and its content.
+
+        Raises:
+            FileNotFoundError, KeyError, TypeError, ValueError: When it is missing or wrong.
+        """
+        path = osp.join(self.data_root, name)
+        if not osp.isfile(path):
+            raise FileNotFoundError(f'{kind} of the list not found: {path}')
+        content = read_json(path)
+        check_lists(content, path, keys)
+        return path, content
 
     def check_annotation(self, annotation: Any, line: ListLine) -> None:
         """Check an annotation that a line means.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from c2fseg.datasets.coco_file import is_box
 from c2fseg.evaluation.functional.coco_objects import Rle
 from c2fseg.structures import to_rle
 from c2fseg.utils.json_stream import iterate_json_list
@@ -177,10 +178,7 @@ def _box(entry: dict[str, Any], where: str) -> tuple[float, float, float, float]
     box = entry.get('bbox')
     if box is None:
         return None
-    numbers = isinstance(box, list) and all(
-        isinstance(side, int | float) and math.isfinite(side) for side in box
-    )
-    if not numbers or len(box) != 4 or min(box[2:]) < 0:
+    if not is_box(box):
         raise ValueError(
             f'{where}: bbox is [x, y, width, height] with sides of 0 or more, got {box!r}.'
         )
