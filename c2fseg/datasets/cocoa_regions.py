@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-
 from .coco_file import IMAGE_KEYS, check_lists, index_by_id, require
 from .flavours import id_of
+from .image_io import read_rgb
 
 PAIR = re.compile(r'\s*(\d+)\s*-\s*(\d+)\s*')
 # Region 7 of annotation 377 becomes object 377007: the same number whatever else is read.
@@ -250,13 +249,10 @@ def check_depth(constraint: Any, regions: int, where: str) -> None:
             )
 
 
-def _picture_size(path: str, file: str) -> tuple[int, int]:
-    """(H, W) of a picture, by its header and its EXIF orientation as when it is read."""
+def _picture_size(path: str, file: str) -> tuple[int, ...]:
+    """(H, W) of a picture, as it is when it is read."""
     if not osp.isfile(path):
         raise FileNotFoundError(
             f'{file} says nothing about the size of its picture, which is not there: {path}'
         )
-    with Image.open(path) as image:
-        width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5  # orientations 5 to 8 swap the sides
-    return (width, height) if turned else (height, width)
+    return read_rgb(path).shape[:2]
