@@ -15,6 +15,7 @@ from c2fseg.evaluation.functional.coco_objects import (
 )
 from c2fseg.evaluation.functional.coco_run import Ranges, mean_setting, run_coco_eval
 
+RECALL = 'amodal-ar'  # the name of this mode, beside those of average precision
 REGIONS = ('things', 'stuff', 'both')
 # Of the hidden share; neighbours share their ends, as published.
 OCCLUSION_RANGES: Ranges = {

@@ -12,7 +12,12 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
 from c2fseg.evaluation.functional import mean_probability
-from c2fseg.evaluation.functional.amodal_ar import MAX_PROPOSALS, average_recall, check_recall
+from c2fseg.evaluation.functional.amodal_ar import (
+    MAX_PROPOSALS,
+    RECALL,
+    average_recall,
+    check_recall,
+)
 from c2fseg.evaluation.functional.coco_ap import COCO_MODES, MASKS, average_precision
 from c2fseg.evaluation.functional.coco_objects import Detection, Rle, TruthObject, stated_share
 from c2fseg.evaluation.metrics.object_metric import ObjectMetric
@@ -30,7 +35,6 @@ from c2fseg.evaluation.metrics.sample_fields import (
 from c2fseg.registry import METRICS
 from c2fseg.structures import to_rle
 
-RECALL = 'amodal-ar'
 STATED = ('coco-amodal-vrsp', RECALL)  # they take shares as the annotation file states them
 
 
@@ -220,9 +224,7 @@ class AmodalCocoMetric(ObjectMetric[DetectionResult]):
             )
             for line in [head, *body]
         ]
-        heading = [
-            line.replace('IoU in % at image size', 'in %') for line in self.heading(protocol)
-        ]
+        heading = self.heading(protocol, 'in %')
         return '\n'.join([*heading, f'{objects} objects', *lines])
 
 

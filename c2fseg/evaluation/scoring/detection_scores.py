@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from c2fseg.evaluation.functional.amodal_ar import MAX_PROPOSALS, average_recall
+from c2fseg.evaluation.functional.amodal_ar import MAX_PROPOSALS, RECALL, average_recall
 from c2fseg.evaluation.functional.coco_ap import COCO_MODES, MASKS, average_precision
 from c2fseg.evaluation.functional.coco_objects import Detection, TruthObject
 from c2fseg.evaluation.scoring.predictions import Prediction
 from c2fseg.evaluation.scoring.truth import Truth
 from c2fseg.utils.slow_progress import track_if_slow
 
-RECALL = 'amodal-ar'
 DETECTION_PROTOCOLS = (*COCO_MODES, RECALL)
 
 
