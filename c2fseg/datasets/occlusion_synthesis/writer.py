@@ -25,11 +25,11 @@ from tqdm import tqdm
 from c2fseg.registry import DATASETS, TRANSFORMS
 from c2fseg.structures import encode_mask
 from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.bounded_map import bounded_map
 from c2fseg.utils.hashing import hash_numbers
 
 from ..conversion.coco_amodal_writer import CocoAmodalWriter
 from ..sample_draw import SampleDraw
-from ..synthetic.writer import ordered_map
 
 ANNOTATIONS = 'annotations.json'
 IMAGES = 'images'
@@ -101,17 +101,15 @@ def write_occlusions(
     # The configs go to the workers, which read the annotation file once each.
     work = partial(_write_one, dataset, occlusion, str(folder / IMAGES), seed, image_format, level)
     tasks = [(index, copy) for index in range(len(objects)) for copy in range(copies)]
-    with ordered_map(workers) as run:
-        bar = tqdm(run(work, tasks), 'occlusions', len(tasks), unit='image', disable=not progress)
-        for item in bar:
-            height, width = item.record['height'], item.record['width']
-            image_id = writer.add_image(item.file_name, height, width)
-            source = {
-                'source_image_id': item.record['image_id'],
-                'source_annotation_id': item.record['annotation_id'],
-            }
-            category = item.record['category_id']
-            writer.add_object(image_id, category, item.amodal, item.visible, **source)
+    done = bounded_map(work, tasks, workers)
+    for item in tqdm(done, 'occlusions', len(tasks), unit='image', disable=not progress):
+        image_id = writer.add_image(item.file_name, item.record['height'], item.record['width'])
+        source = {
+            'source_image_id': item.record['image_id'],
+            'source_annotation_id': item.record['annotation_id'],
+        }
+        category = item.record['category_id']
+        writer.add_object(image_id, category, item.amodal, item.visible, **source)
     return writer.write(target), writer.summary()
 
 
