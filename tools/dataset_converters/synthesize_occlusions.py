@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
         'prob': 1.0,
         'hidden_range': tuple(args.hidden),
     }
-    with one_sentence_errors():
+    with one_sentence_errors(ValueError):  # numbers out of range
         path, summary = write_occlusions(
             objects,
             occlusion,

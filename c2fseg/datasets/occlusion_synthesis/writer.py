@@ -67,8 +67,9 @@ def write_occlusions(
 ) -> tuple[Path, str]:
     """Write every whole object of a data set, hidden ``copies`` times.
 
-    Pictures and annotation file are written whole or not at all. The annotation file is taken away
-    first and written last, so one that exists belongs to complete pictures.
+    Pictures and annotation file are written whole or not at all. Arguments that are wrong leave the
+    folder as it is. The annotation file is taken away before the first picture and written last,
+    so one that exists belongs to complete pictures.
 
     Args:
         dataset: Config of a data set of whole objects; its pipeline loads pictures and masks.
@@ -90,11 +91,12 @@ def write_occlusions(
         FileNotFoundError, OSError, KeyError, TypeError: What the data set cannot read.
     """
     _check(out, copies, seed, workers, image_format, quality)
+    objects = DATASETS.build(dataset)
+    TRANSFORMS.build(occlusion)  # what is wrong with it comes up before anything is touched
     folder = Path(out)
     (folder / IMAGES).mkdir(parents=True, exist_ok=True)
     target = folder / ANNOTATIONS
     target.unlink(missing_ok=True)
-    objects = DATASETS.build(dataset)
     names = dict(zip(objects.metainfo['category_ids'], objects.metainfo['classes']))
     writer = CocoAmodalWriter(names)
     level = quality if image_format == 'jpg' else 4

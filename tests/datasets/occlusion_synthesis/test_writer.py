@@ -105,3 +105,19 @@ def test_bad_arguments(tmp_path: Path, options: dict, error: type, message: str)
     out = tmp_path / options.pop('out', 'out')
     with pytest.raises(error, match=message):
         write(tmp_path, out, **options)
+
+
+def test_bad_settings_leave_an_earlier_data_set_alone(tmp_path: Path) -> None:
+    write_photographs(tmp_path)
+    write(tmp_path, tmp_path / 'out')
+    before = content_of(tmp_path / 'out')
+    occlusion = {'type': 'SynthesizedOcclusion', 'occluders': instances(tmp_path)}
+    with pytest.raises(ValueError, match='hidden_range'):
+        write_occlusions(
+            instances(tmp_path), {**occlusion, 'hidden_range': (0.7, 0.1)}, tmp_path / 'out'
+        )
+    with pytest.raises(FileNotFoundError, match='missing'):
+        write_occlusions(
+            {**instances(tmp_path), 'ann_file': 'missing.json'}, occlusion, tmp_path / 'out'
+        )
+    assert content_of(tmp_path / 'out') == before
