@@ -27,10 +27,13 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview, sync: bool
         The target.
 
     Raises:
+        IsADirectoryError, NotADirectoryError: The target is a folder, or lies below a file.
         OSError: The file cannot be written; the former content is still there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder and cannot be written as a file; name a file')
+    _make_folder(path)
     temporary = path.with_name(f'{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
     try:
         with temporary.open('wb') as file:
@@ -45,6 +48,15 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview, sync: bool
     if sync:
         _sync_folder(path.parent)
     return path
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(
+            f'{path} cannot be written: {error.filename} on its way is a file; name another folder'
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:
