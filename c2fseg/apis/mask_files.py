@@ -60,7 +60,7 @@ class MaskFile:
             raise FileNotFoundError(f'No mask file at {self.path}')
         try:
             content = json.loads(self.path.read_text(encoding='utf-8'))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{self.path} is not JSON: {error}') from error
         if not isinstance(content, (dict, list)):
             raise TypeError(

@@ -43,7 +43,7 @@ def read_mask_tracks(path: str | os.PathLike, video_name: str) -> TrackMasks:
         raise FileNotFoundError(f'No mask file or folder at {path}')
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON: {error}') from error
     if isinstance(content, list):
         return _read_entries(str(path), content, video_name)

@@ -113,7 +113,7 @@ class FishbowlDataset(BaseAmodalDataset):
             with open(self.ann_file, encoding='utf-8') as file:
                 try:
                     content = json.load(file)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ValueError(f'{self.ann_file} is not JSON: {error}') from error
         elif self.ann_file.endswith(('.pkl', '.pickle')):
             content = load_plain_pickle(self.ann_file, self.pickle_encoding)

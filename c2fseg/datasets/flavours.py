@@ -107,7 +107,7 @@ def read_json(file: str | os.PathLike) -> Any:
     with open(file, encoding='utf-8') as stream:
         try:
             return json.load(stream)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{file} is not JSON: {error}') from error
 
 

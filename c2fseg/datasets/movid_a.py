@@ -227,7 +227,7 @@ class MOViDADataset(BaseAmodalDataset):
         with open(path, encoding='utf-8') as file:
             try:
                 content = json.load(file)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f'{path} is not JSON: {error}') from error
         _require(content, path, ('metadata', 'instances'))
         _require(content['metadata'], f'{path}: metadata', ('num_frames', 'height', 'width'))

@@ -63,6 +63,10 @@ class JsonListParser:
                 if len(self._text) - error.pos > LONGEST_ENTRY:
                     raise ValueError(self._broken(error)) from error
                 break  # it may go on in the next piece
+            except RecursionError as error:
+                raise ValueError(
+                    f'{self.name} is not JSON: entry {self._number}: {error}'
+                ) from error
             entries.append(entry)
             self._number += 1
             position = end
@@ -129,7 +133,8 @@ def iterate_json_list(path: str | os.PathLike, description: str) -> Iterator[Any
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'The file {path} does not exist.')
+        what = 'is a folder: name a file' if path.is_dir() else 'does not exist'
+        raise FileNotFoundError(f'The file {path} {what}.')
     parser = JsonListParser(str(path))
     pieces = math.ceil(path.stat().st_size / CHUNK)
     with path.open(encoding='utf-8') as file:

@@ -53,6 +53,7 @@ def test_a_file_is_read_piece_by_piece(tmp_path, monkeypatch) -> None:
         ('[{"a": 1}, {"b": ]', ValueError, 'entry 1'),
         ('[{"a": 1} {"b": 2}]', ValueError, 'no comma after entry 1'),
         ('[{"a": 1}] []', ValueError, 'text after the list'),
+        ('[' * 100_000, ValueError, 'is not JSON: entry 0: .*recursion'),
     ],
 )
 def test_broken_files(tmp_path, text: str, kind: type, message: str) -> None:
@@ -77,3 +78,5 @@ def test_other_text_than_utf_8(tmp_path) -> None:
         list(iterate_json_list(path, 'reading'))
     with pytest.raises(FileNotFoundError, match='does not exist'):
         list(iterate_json_list(tmp_path / 'none.json', 'reading'))
+    with pytest.raises(FileNotFoundError, match='is a folder: name a file'):
+        list(iterate_json_list(tmp_path, 'reading'))

@@ -169,7 +169,7 @@ def read_labelme_file(
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'it is not JSON: {error}') from error
     if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
         found = sorted(content) if isinstance(content, dict) else type(content).__name__
