@@ -137,6 +137,7 @@ def test_the_command_draws_what_was_chosen(folder, capsys) -> None:
         (['a=a.json', '--disagreement=1'], 'Disagreement needs two methods'),
         (['a=a.json', '--random=0'], '--random 0: expected at least 1'),
         (['a=a.json', '--ids=11', '--seed=3'], '--seed draws nothing without --random'),
+        (['a=a.json', '--seed=-1'], '--seed -1: expected at least 0'),
         (['a=a.json', '--out=x.pdf'], '--out x.pdf: expected a name that ends in .png'),
         (['a=a.json', '--ids=99'], 'Id 99 belongs to no object'),
         (['a=a.json'], 'give the folder of the pictures with --img-prefix'),

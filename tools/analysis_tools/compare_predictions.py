@@ -101,6 +101,8 @@ def check_arguments(args: argparse.Namespace) -> None:
             raise UserError(f'{option} {value}: expected at least {low}.')
     if args.seed is not None and (args.ids or args.disagreement):
         raise UserError('--seed draws nothing without --random: leave it out.')
+    if args.seed is not None and args.seed < 0:
+        raise UserError(f'--seed {args.seed}: expected at least 0.')
     if Path(args.out).suffix.lower() not in SUFFIXES:
         raise UserError(f'--out {args.out}: expected a name that ends in {", ".join(SUFFIXES)}.')
 

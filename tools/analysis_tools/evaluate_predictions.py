@@ -189,8 +189,8 @@ def check_args(args: argparse.Namespace) -> None:
             '--per-object, --contact-sheet and --trivial are of single objects: name a protocol '
             f'of objects too ({", ".join([*PROTOCOLS, *CLIP_PROTOCOLS])}).'
         )
-    if args.resamples < 0 or args.sheet_objects < 1:
-        raise UserError('--resamples is 0 or more, --sheet-objects 1 or more.')
+    if args.resamples < 0 or args.seed < 0 or args.sheet_objects < 1:
+        raise UserError('--resamples and --seed are 0 or more, --sheet-objects 1 or more.')
 
 
 def evaluate(args: argparse.Namespace) -> tuple[Truth, Outcome]:
