@@ -139,16 +139,18 @@ def check_ids(
         )
 
 
-def is_box(value: Any) -> bool:
-    """Whether a value is [x, y, width, height] in finite numbers, with sides of 0 or more.
+def is_box(value: Any, finite: bool = True) -> bool:
+    """Whether a value is [x, y, width, height] with sides of 0 or more.
 
     Args:
         value: What a file has there.
+        finite: Whether NaN and infinity are no numbers, as where the box is used.
     """
     if not isinstance(value, list) or len(value) != 4:
         return False
-    numbers = all(isinstance(side, int | float) and math.isfinite(side) for side in value)
-    return numbers and min(value[2:]) >= 0
+    if not all(isinstance(side, int | float) for side in value) or min(value[2:]) < 0:
+        return False
+    return not finite or all(map(math.isfinite, value))
 
 
 def check_boxes(annotation: Mapping[str, Any], flavour: Flavour, file: str) -> None:
@@ -166,7 +168,7 @@ def check_boxes(annotation: Mapping[str, Any], flavour: Flavour, file: str) -> N
         box = annotation.get(key)
         if box is None:
             continue
-        if not is_box(box):
+        if not is_box(box, finite=False):  # nothing is computed from it
             raise ValueError(
                 f'annotation {annotation["id"]} of {file}: {key} is [x, y, width, height] with '
                 f'sides of 0 or more, got {box}'

@@ -118,7 +118,6 @@ def set_value(number: int, key: str, value: object) -> Callable:
         ('a_bbox', [1, 2, 3], ValueError, r'a_bbox is .* got \[1, 2, 3\]'),
         ('i_bbox', [1, 2, -3, 4], ValueError, r'i_bbox .* got \[1, 2, -3, 4\]'),
         ('i_bbox', 'wide', ValueError, 'got wide'),
-        ('i_bbox', [1, 2, float('nan'), 4], ValueError, 'i_bbox .* got'),
         ('i_bbox', [1, 2, '3', '4'], ValueError, 'i_bbox .* got'),
         ('image_id', [11], TypeError, r'image_id is a number, got \[11\]'),
         ('category_id', None, TypeError, 'category_id is a number, got None'),

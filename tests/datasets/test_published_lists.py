@@ -227,6 +227,7 @@ class TestKins:
             ({'pred_visible_mask': [[1, 2]]}, TypeError, 'is an RLE with a size'),
             ({'pred_visible_mask_bbox': [1, 2, -3, 4]}, ValueError, 'sides of 0 or more'),
             ({'pred_visible_mask_bbox': [1, 2]}, ValueError, r'is \[x, y, width, height\]'),
+            ({'pred_visible_mask_bbox': [float('nan'), 2, 3, 4]}, ValueError, r'got \[nan'),
             ({'gt_visible_mask': {'size': [4, 4], 'counts': b'@0'}}, ValueError, r'\[4, 4\]'),
         ],
     )
