@@ -269,6 +269,7 @@ def test_mistakes_in_the_command(run: Run, tmp_path: Path) -> None:
     assert 'Only original COCOA files can be joined' in run(single, objects, out)[2]
     assert 'are for original COCOA files' in run(objects, out, '--things-only')[2]
     assert 'is a source itself' in run(objects, objects)[2]
+    assert 'is named twice' in run(single, tmp_path / 'x/../single.json', out)[2]
     status, _, err = run(bad, out)
     assert status == 2
     assert "key 'annotations' is missing, found ['x']" in err

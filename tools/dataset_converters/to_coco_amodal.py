@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +69,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.out.resolve() in [source.resolve() for source in args.sources]:
         parser.error(f'OUT {args.out} is a source itself: name another file')
+    twice = [
+        str(path) for path, number in Counter(map(Path.resolve, args.sources)).items() if number > 1
+    ]
+    if twice:
+        parser.error(f'{", ".join(twice)} is named twice: name each file once')
     return args
 
 
