@@ -18,6 +18,8 @@ from mmengine.runner import Runner
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.data_errors import DataError
 
+# What MMEngine reads configs from.
+CONFIG_SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 # What MMEngine's Runner reads beside the keys that a config has anyway.
 _FREE_KEYS = (
     'auto_scale_lr',
@@ -81,10 +83,15 @@ def load_config(path: str, options: dict[str, Any] | None, work_dir: str | None)
         The config, with ``work_dir`` set.
 
     Raises:
-        UserError: The file is missing, or an override begins with a key that nothing reads.
+        UserError: The file is missing or no config, or an override begins with a key that nothing
+            reads.
     """
     if not Path(path).is_file():
         raise UserError(f'Config {path} does not exist: give one of configs/*.py.')
+    if Path(path).suffix not in CONFIG_SUFFIXES:
+        raise UserError(
+            f'{path} is no config: its name has to end in {", ".join(CONFIG_SUFFIXES)}.'
+        )
     config = Config.fromfile(path)
     if options:
         unknown = sorted({key.split('.')[0] for key in options} - {*config, *_FREE_KEYS})

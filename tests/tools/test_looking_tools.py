@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,32 @@ def test_browse_shows_four_tiles_of_each_object(monkeypatch, tmp_path):
 def test_browse_shows_the_target_of_a_tokenizer(monkeypatch, tmp_path):
     sheet = browse(monkeypatch, tmp_path, 'vqgan_kins')
     assert sheet.shape[:2] == sheet_size(tiles=1)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['gone.py'], 'Config gone.py does not exist'),
+        ([str(REPOSITORY / 'LICENSE')], 'is no config: its name has to end in .py'),
+        ([str(CONFIGS / 'c2f_kins.py'), '--cfg-options', 'modle.x=1'], 'has no key modle'),
+        (
+            [
+                str(CONFIGS / 'c2f_kins.py'),
+                '--cfg-options',
+                'train_dataloader.dataset.ann_file=gone.json',
+            ],
+            'annotation file not found: .*gone.json',
+        ),
+        ([str(CONFIGS / 'trivial_hull_shapes.py'), '--split=train'], 'has no train_dataloader'),
+        ([str(CONFIGS / 'c2f_kins.py'), '--seed=-1'], '--seed is at least 0'),
+    ],
+)
+def test_browse_answers_mistakes_in_a_sentence(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr('sys.argv', ['browse_dataset', *arguments])
+    with pytest.raises(SystemExit) as caught:
+        load_tool('analysis_tools/browse_dataset').main()
+    assert caught.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_print_config_shows_merged_values(tmp_path, capsys):

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from itertools import zip_longest
 from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
@@ -26,6 +25,7 @@ import c2fseg.datasets  # noqa: F401 - registers the data sets
 from c2fseg.datasets import SampleDraw
 from c2fseg.registry import DATASETS
 from c2fseg.structures import AmodalDataSample
+from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.visualization import AmodalVisualizer, write_png
 
 GAP = 6
@@ -50,6 +50,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.num < 1 or args.columns < 1 or args.frames < 1 or args.tile < 32:
         parser.error('--num, --columns and --frames are at least 1, --tile at least 32')
+    if args.seed < 0:
+        parser.error(f'--seed is at least 0, got {args.seed}')
     return args
 
 
@@ -154,19 +156,30 @@ def side_by_side(
 
 
 def main() -> None:
-    """Draws as the command line says."""
+    """Draws, and tells where."""
     args = parse_args()
-    config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    with one_sentence_errors():
+        number, total, target = draw(args)
+    print_log(f'{number} of {total} objects drawn: {target}', 'current', logging.INFO)
+    print(target)
+
+
+def draw(args: argparse.Namespace) -> tuple[int, int, Path]:
+    """Draws as the command line says.
+
+    Returns:
+        The number of objects drawn, the number that there are, the picture.
+
+    Raises:
+        UserError: The config is missing, or has no such split.
+        DataError, OSError: The data set cannot be read.
+    """
+    config = load_config(args.config, args.cfg_options, None)
     loader = config.get(f'{args.split}_dataloader')
     if loader is None:
-        sys.exit(f'browse_dataset: {args.config} has no {args.split}_dataloader')
+        raise UserError(f'{args.config} has no {args.split}_dataloader: name another --split.')
     init_default_scope('c2fseg')
-    try:
-        dataset = DATASETS.build(loader.dataset)
-    except FileNotFoundError as error:
-        sys.exit(f'browse_dataset: {error}')
+    dataset = DATASETS.build(loader.dataset)
     generator = np.random.default_rng(args.seed)
     number = min(args.num, len(dataset))
     chosen = generator.choice(len(dataset), number, replace=False)
@@ -180,8 +193,7 @@ def main() -> None:
     objects = side_by_side(clips, args.columns)
     target = Path(args.out) / f'{Path(args.config).stem}_{args.split}.png'
     write_png(target, contact_sheet(objects, args.columns, args.tile))
-    print_log(f'{number} of {len(dataset)} objects drawn: {target}', 'current', logging.INFO)
-    print(target)
+    return number, len(dataset), target
 
 
 if __name__ == '__main__':
