@@ -94,3 +94,6 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         tool.main([KINS, '--num', '0'])
     assert '--num is at least 1' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main([KINS, '--made', '--seed', '-1'])
+    assert '--seed is at least 0' in capsys.readouterr().err

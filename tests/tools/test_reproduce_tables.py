@@ -182,6 +182,8 @@ def empty_shapes(tmp_path, monkeypatch) -> Path:
         (['--data-root=data', '--tables=2'], 'Table 2 needs the configs without_st'),
         (['--data-root=data', '--dataset=kins'], 'expected KINS/annotations/update_test_2020'),
         (['--data-root=data', '--max-iters=0'], '--max-iters 0: expected at least 1'),
+        (['--data-root=data', '--seeds', '0', '-1'], '--seeds -1: expected at least 0'),
+        (['--data-root=data', f'--work-dir={__file__}'], 'is a file: name a folder'),
         (['--data-root=data', '--checkpoints', 'half=a.pth'], 'half is no config of these tables'),
         (['--data-root=data'], 'Weights'),
         (['--data-root=data', '--cfg-options', 'modle.depth=1'], 'has no key modle'),

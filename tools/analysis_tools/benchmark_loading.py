@@ -63,9 +63,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the numbers here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='K=V')
     args = parser.parse_args(arguments)
-    for name in ('images', 'objects', 'num', 'rounds'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} is at least 1, got {getattr(args, name)}')
+    for name, least in (('images', 1), ('objects', 1), ('num', 1), ('rounds', 1), ('seed', 0)):
+        if getattr(args, name) < least:
+            parser.error(f'--{name} is at least {least}, got {getattr(args, name)}')
     return args
 
 

@@ -93,6 +93,10 @@ def read_plan(args: argparse.Namespace) -> Plan:
         raise UserError(f'--tables {unknown[0]}: expected some of {", ".join(TABLES)}.')
     if args.max_iters is not None and args.max_iters < 1:
         raise UserError(f'--max-iters {args.max_iters}: expected at least 1.')
+    if min(args.seeds) < 0:
+        raise UserError(f'--seeds {min(args.seeds)}: expected at least 0.')
+    if Path(args.work_dir).is_file():
+        raise UserError(f'--work-dir {args.work_dir} is a file: name a folder.')
     settings = RunSettings(
         args.work_dir, args.max_iters, args.cfg_options or {}, tuple(dict.fromkeys(args.seeds))
     )
