@@ -13,6 +13,7 @@ bytes, whatever the number of workers.
 from __future__ import annotations
 
 import argparse
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from c2fseg.datasets.occlusion_synthesis.writer import write_occlusions
@@ -83,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
         'prob': 1.0,
         'hidden_range': tuple(args.hidden),
     }
-    with one_sentence_errors(ValueError):  # numbers out of range
+    # Numbers out of range; a worker that died, for want of memory for example.
+    with one_sentence_errors(ValueError, BrokenProcessPool):
         path, summary = write_occlusions(
             objects,
             occlusion,

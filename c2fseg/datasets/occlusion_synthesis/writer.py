@@ -89,6 +89,7 @@ def write_occlusions(
         ValueError: An argument is out of range.
         NotADirectoryError: ``out`` is a file.
         FileNotFoundError, OSError, KeyError, TypeError: What the data set cannot read.
+        concurrent.futures.process.BrokenProcessPool: A worker died.
     """
     _check(out, copies, seed, workers, image_format, quality)
     objects = DATASETS.build(dataset)
