@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
+from c2fseg.registry import METRICS
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.data_errors import DataError
 
@@ -122,7 +124,8 @@ def build_runner(config: Config) -> Runner:
             environment the error comes as it is, for those who write components of their own.
     """
     try:
-        return Runner.from_cfg(config)
+        runner = Runner.from_cfg(config)
+        _try_metrics(config)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if os.environ.get('C2FSEG_TRACEBACK') == '1':
             raise
@@ -131,6 +134,15 @@ def build_runner(config: Config) -> Runner:
             f'The config cannot be built: {" ".join(text.split()).rstrip(".")}; mend the config or '
             '--cfg-options (C2FSEG_TRACEBACK=1 shows where it happened).'
         ) from error
+    return runner
+
+
+def _try_metrics(config: Config) -> None:
+    """Builds the metrics once: the runner does so only after it has loaded data and weights."""
+    for key in ('val_evaluator', 'test_evaluator'):
+        metrics = config.get(key) or []
+        for metric in [metrics] if isinstance(metrics, dict) else metrics:
+            METRICS.build(copy.deepcopy(metric))
 
 
 def use_mixed_precision(config: Config) -> None:

@@ -106,6 +106,8 @@ def test_typing_errors_in_options_and_configs(tmp_path, monkeypatch, capsys):
         ('model.type=TrivialPredictr', 'TrivialPredictr is not in'),
         ('model.methd=visible', 'methd'),
         ('model.method=nothing', "got 'nothing'"),
+        ('test_evaluator.protocol=nope', "Unknown evaluation protocol 'nope'"),
+        ('test_evaluator.visible_source=mine', "got 'mine'"),
     ):
         said = message('test', 'own.py', '--cfg-options', option, capsys=capsys)
         assert 'The config cannot be built' in said

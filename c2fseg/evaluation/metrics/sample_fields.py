@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from c2fseg.evaluation.functional import mean_probability
 from c2fseg.structures import encode_mask
+from c2fseg.utils.data_errors import DataValueError
 
 THRESHOLD = 0.5
 STAGES = {'refined': 'amodal', 'coarse': 'coarse'}  # name in tables -> field of pred_masks
@@ -71,7 +72,7 @@ def truth_and_predictions(
     """
     name = sample_name(sample)
     if visible_source == 'gt' and sample.get('input_masks') is not None:
-        raise ValueError(
+        raise DataValueError(
             f'Sample {name!r} carries input_masks, so the model was not given the true '
             f"visible mask; set visible_source='pred:<detector>' in {metric}."
         )
