@@ -21,7 +21,7 @@ from rich.table import Table
 
 from c2fseg.apis import AmodalInferencer, MaskEntry, MaskFile
 from c2fseg.apis.inputs import list_images
-from c2fseg.apis.model_files import shipped_folder
+from c2fseg.apis.model_files import GENERAL_MODEL, shipped_folder
 from c2fseg.datasets.image_io import read_rgb
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.structures import decode_mask, mask_area
@@ -40,7 +40,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('images', nargs='?', help='picture, folder or pattern (default: demo/data)')
     parser.add_argument('--masks', help='JSON file of visible masks (default: that of demo/data)')
-    parser.add_argument('--model', default='c2f_shapes', help='recipe name or config path')
+    parser.add_argument(
+        '--model', default=GENERAL_MODEL, help='recipe name or config path (%(default)s)'
+    )
     parser.add_argument('--weights', help='checkpoint (default: the weights that ship)')
     parser.add_argument('--out-dir', default='outputs/demo', help='folder of the panels')
     parser.add_argument('--device', default='cpu')

@@ -111,8 +111,8 @@ def test_wrong_arguments_in_one_line(tmp_path, monkeypatch, arguments, words):
 
 
 @pytest.mark.skipif(
-    not (ROOT / 'weights' / 'c2f_shapes.pth').is_file(),
-    reason='weights/c2f_shapes.pth is not there: make it as docs/benchmarks.md says',
+    not (ROOT / 'weights' / 'c2f_general.pth').is_file(),
+    reason='weights/c2f_general.pth is not there: make it as docs/benchmarks.md says',
 )
 def test_shipped_weights_complete_the_shipped_pictures(tmp_path):
     done = run_demo('--out-dir', tmp_path)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from torch import Tensor
 
 from c2fseg.models.decoding import ParallelDecoder
-from c2fseg.models.segmentors.initial_weights import load_tokenizer, start_from_model
+from c2fseg.models.segmentors.initial_weights import load_initial_weights
 from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
 from c2fseg.models.segmentors.stage_losses import (
@@ -123,19 +122,8 @@ class C2FSeg(BaseModel):
             CheckpointError: If a file is missing, damaged or carries code.
             RuntimeError: If keys are missing or unexpected.
         """
-        if (self.init_cfg or {}).get('type') == 'Pretrained':
-            drop_temporal = self.init_cfg.get('drop_temporal', False)
-            start_from_model(self, self.init_cfg['checkpoint'], drop_temporal)
+        if load_initial_weights(self):
             return
-        init_cfg = getattr(self.tokenizer, 'init_cfg', None)
-        if init_cfg and init_cfg.get('type') == 'Pretrained':
-            load_tokenizer(self.tokenizer, init_cfg['checkpoint'], init_cfg.get('prefix', ''))
-        else:
-            MMLogger.get_current_instance().warning(
-                'C2FSeg: the tokenizer has no pretrained weights and is frozen: its tokens mean '
-                "nothing. Set init_cfg=dict(type='Pretrained', checkpoint=..., "
-                "prefix='autoencoder.') or load a checkpoint of the whole model."
-            )
         super().init_weights()
 
     def train(self, mode: bool = True) -> C2FSeg:

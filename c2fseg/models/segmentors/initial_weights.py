@@ -12,6 +12,35 @@ from c2fseg.models.utils import load_strictly, read_state
 TEMPORAL_PART = '.temporal_'
 
 
+def load_initial_weights(model: BaseModule) -> bool:
+    """Load what the config of a C2FSeg names: a whole model, or the tokenizer of stage 1.
+
+    Args:
+        model: The model, with ``init_cfg`` and a ``tokenizer``.
+
+    Returns:
+        Whether a whole model was loaded, so that nothing is left to initialise.
+
+    Raises:
+        CheckpointError: If a file is missing, damaged or carries code.
+        RuntimeError: If keys are missing or unexpected, or shapes differ.
+    """
+    init_cfg = model.init_cfg or {}
+    if init_cfg.get('type') == 'Pretrained':
+        start_from_model(model, init_cfg['checkpoint'], init_cfg.get('drop_temporal', False))
+        return True
+    init_cfg = getattr(model.tokenizer, 'init_cfg', None) or {}
+    if init_cfg.get('type') == 'Pretrained':
+        load_tokenizer(model.tokenizer, init_cfg['checkpoint'], init_cfg.get('prefix', ''))
+    else:
+        MMLogger.get_current_instance().warning(
+            'C2FSeg: the tokenizer has no pretrained weights and is frozen: its tokens mean '
+            "nothing. Set init_cfg=dict(type='Pretrained', checkpoint=..., "
+            "prefix='autoencoder.') or load a checkpoint of the whole model."
+        )
+    return False
+
+
 def load_tokenizer(tokenizer: BaseModule, path: str, prefix: str) -> None:
     """Load the tokenizer of stage 1, every key of it.
 
