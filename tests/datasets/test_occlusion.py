@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from c2fseg.datasets import SampleDraw
+from c2fseg.datasets import BaseAmodalDataset, SampleDraw
 from c2fseg.datasets.transforms import SynthesizedOcclusion
 from c2fseg.registry import DATASETS
 
@@ -26,11 +27,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hide(root: Path, seed: int = 0, index: int = 0, **arguments) -> tuple[dict, dict]:
     """An object before and after."""
+    before, after = data_sets(root, tuple(arguments.items()))
+    return before[SampleDraw(index, seed)], after[SampleDraw(index, seed)]
+
+
+@cache
+def data_sets(root: Path, arguments: tuple) -> tuple[BaseAmodalDataset, BaseAmodalDataset]:
+    """The objects as they are, and hidden."""
     occluders = instances(root, whole={'max_contact': 0.3, 'border_margin': None})
-    occlusion = {'type': 'SynthesizedOcclusion', 'occluders': occluders, **arguments}
-    before = DATASETS.build(instances(root))[SampleDraw(index, seed)]
-    dataset = DATASETS.build(instances(root, pipeline=[*LOAD, occlusion]))
-    return before, dataset[SampleDraw(index, seed)]
+    occlusion = {'type': 'SynthesizedOcclusion', 'occluders': occluders, **dict(arguments)}
+    whole, hidden = instances(root), instances(root, pipeline=[*LOAD, occlusion])
+    return DATASETS.build(whole), DATASETS.build(hidden)
 
 
 @settings(
