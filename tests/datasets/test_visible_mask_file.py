@@ -213,11 +213,15 @@ class TestChain:
         # 0.5, 1 (the truth, whole) and 0.5 (the truth, half hidden)
         assert table['c2f-image/pred:toy/refined/raw/mIoU_full'] == pytest.approx(2 / 3)
 
-    def test_the_source_has_to_be_named(self, score: Callable) -> None:
-        with pytest.raises(ValueError, match='carries input_masks'):
+    def test_the_source_has_to_be_named(self, score: Callable, capsys: Any) -> None:
+        with pytest.raises(SystemExit):
             score([entry(SHIFTED)], 'gt', visible_mask_file='results.json')
-        with pytest.raises(ValueError, match=r'no input_masks\.visible'):
+        assert 'carries input_masks, so the model was not given' in capsys.readouterr().err
+        with pytest.raises(SystemExit):
             score([entry(SHIFTED)], 'pred:toy')
+        said = capsys.readouterr().err
+        assert 'no input_masks.visible' in said
+        assert "visible_source is 'gt'" in said
 
 
 def test_the_crop_follows_what_the_model_is_given(opened: Callable) -> None:

@@ -37,7 +37,14 @@ def field_values(sample: Mapping[str, Any], group: str, key: str, name: str) -> 
     masks = sample.get(group)
     if masks is None or key not in masks:
         found = 'nothing' if masks is None else sorted(k for k in masks)
-        raise ValueError(f'Sample {name!r} has no {group}.{key} to evaluate; {group}: {found}.')
+        advice = (
+            "where the data set predicts no visible masks, visible_source is 'gt'"
+            if group == 'input_masks'
+            else 'let the pipeline or the model add it'
+        )
+        raise DataValueError(
+            f'Sample {name!r} has no {group}.{key} to evaluate; {group}: {found}; {advice}.'
+        )
     return masks[key]
 
 
