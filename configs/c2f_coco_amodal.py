@@ -25,7 +25,7 @@ model = dict(
         )
     )
 )
-load_from = 'weights/c2f_shapes.pth'
+load_from = 'weights/c2f_general.pth'
 
 default_hooks = dict(
     checkpoint=dict(interval=300),

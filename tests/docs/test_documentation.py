@@ -151,7 +151,7 @@ def run_readme_block(
 
 
 def test_image_block_of_the_readme_runs(monkeypatch, tmp_path, capsys) -> None:
-    printed = run_readme_block("'c2f_shapes')", monkeypatch, tmp_path, capsys)
+    printed = run_readme_block("AmodalInferencer() ", monkeypatch, tmp_path, capsys)
     assert 0 <= float(printed) <= 1
     assert len(list(tmp_path.glob('*.png'))) == len(list((ROOT / 'demo' / 'data').glob('*.png')))
 
@@ -163,12 +163,12 @@ def test_video_block_of_the_readme_runs(monkeypatch, tmp_path, capsys) -> None:
 
 
 def test_own_data_example_of_the_readme_is_read(tmp_path: Path) -> None:
-    from c2fseg.datasets import KINSDataset
+    from c2fseg.datasets import CocoAmodalDataset
 
     blocks = BLOCK.findall((ROOT / 'README.md').read_text(encoding='utf-8'))
     [text] = [body for language, body in blocks if language == 'json']
     (tmp_path / 'train.json').write_text(text)
-    dataset = KINSDataset(ann_file='train.json', data_root=str(tmp_path), data_prefix={'img': ''})
+    dataset = CocoAmodalDataset(ann_file='train.json', data_root=str(tmp_path))
     assert len(dataset) == 1
     assert dataset.get_data_info(0)['occlusion_rate'] == pytest.approx(0.5, abs=0.01)
 
