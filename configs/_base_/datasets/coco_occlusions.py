@@ -1,8 +1,6 @@
 """Ordinary COCO instance masks as amodal training data: whole objects, hidden behind others.
 
-The test set is written to disk once, so that everybody is asked the same:
-python tools/dataset_converters/synthesize_occlusions.py data/coco/annotations/instances_val2017.json \
-    data/coco/val2017 data/coco_occlusions/val
+The test set is written to disk once, so that everybody is asked the same: docs/datasets.md.
 """
 
 _base_ = ['noise_light.py']
