@@ -151,7 +151,7 @@ def run_readme_block(
 
 
 def test_image_block_of_the_readme_runs(monkeypatch, tmp_path, capsys) -> None:
-    printed = run_readme_block("AmodalInferencer() ", monkeypatch, tmp_path, capsys)
+    printed = run_readme_block('AmodalInferencer() ', monkeypatch, tmp_path, capsys)
     assert 0 <= float(printed) <= 1
     assert len(list(tmp_path.glob('*.png'))) == len(list((ROOT / 'demo' / 'data').glob('*.png')))
 
