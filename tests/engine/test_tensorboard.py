@@ -24,7 +24,9 @@ def test_scalars_reach_tensorboard_and_the_local_file(tmp_path):
     config = Config.fromfile(recipe)
     assert config.default_hooks.checkpoint.type == 'AtomicCheckpointHook'
     init_default_scope('c2fseg')
-    visualizer = VISUALIZERS.build({**config.visualizer, 'save_dir': str(tmp_path / 'run')})
+    # MMEngine keeps visualizers by name: another test of this process may have made one before.
+    own = {'name': tmp_path.name, 'save_dir': str(tmp_path / 'run')}
+    visualizer = VISUALIZERS.build({**config.visualizer, **own})
     visualizer.add_scalar('loss', 0.5, step=3)
     visualizer.close()
     assert list(tmp_path.glob('run/**/events.out.tfevents.*'))
