@@ -1,5 +1,5 @@
-# Going on from trained weights on a small machine: 800 iterations of 32 objects, with an average over
-# the last hundred steps.
+# Going on from trained weights on a small machine: 800 iterations of 32 objects, averaged over the
+# last hundred steps.
 _base_ = './c2f_light.py'
 
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
