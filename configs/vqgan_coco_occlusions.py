@@ -1,24 +1,12 @@
 # Stage 1 on ordinary COCO instance masks: the light mask tokenizer. 1,200 iterations of 32 masks
 # suit some hundred photographs; for all of COCO take the schedule of vqgan_shapes.py.
 _base_ = [
-    '_base_/models/tokenizer_light.py',
+    '_base_/models/vqgan_light.py',
     '_base_/datasets/coco_occlusions_masks.py',
     '_base_/schedules/vqgan_light.py',
     '_base_/default_runtime.py',
 ]
 
-model = dict(
-    type='MaskVQGAN',
-    data_preprocessor=dict(type='AmodalDataPreprocessor'),
-    autoencoder={{_base_.tokenizer}},
-    discriminator=None,
-    reconstruction_loss=dict(type='MaskReconstructionLoss', kind='bce'),
-    perceptual_loss=None,
-    adversarial_loss=None,
-    codebook_weight=1.0,
-    commitment_weight=0.25,
-    autocast='bfloat16',
-)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=50),
     dict(
