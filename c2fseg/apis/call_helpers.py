@@ -18,19 +18,21 @@ ON_ERROR = ('raise', 'skip')
 INPUT_ERRORS = (OSError, ValueError, TypeError, KeyError)
 
 
-def check_options(batch_size: Any, seed: Any, on_error: Any) -> None:
+def check_options(batch_size: Any, seed: Any, on_error: Any, num_hypotheses: Any = 1) -> None:
     """Check the options of a call.
 
     Args:
         batch_size: Whole number of at least 1.
         seed: Whole number.
         on_error: One of ``ON_ERROR``.
+        num_hypotheses: Whole number of at least 1.
 
     Raises:
         ValueError, TypeError: One is not.
     """
-    if not isinstance(batch_size, Integral) or cast(int, batch_size) < 1:
-        raise ValueError(f'batch_size must be a whole number of at least 1, got {batch_size!r}')
+    for name, value in (('batch_size', batch_size), ('num_hypotheses', num_hypotheses)):
+        if not isinstance(value, Integral) or cast(int, value) < 1:
+            raise ValueError(f'{name} must be a whole number of at least 1, got {value!r}')
     if not isinstance(seed, Integral):
         raise TypeError(f'seed must be a whole number, got {seed!r}')
     if on_error not in ON_ERROR:
@@ -58,13 +60,31 @@ def sample_name(visible: np.ndarray) -> str:
 
 
 @contextmanager
-def seeded(model: Any, seed: int) -> Iterator[None]:
-    """Give the model's decoding a seed for the time of a call."""
+def seeded(model: Any, seed: int, num_hypotheses: int = 1) -> Iterator[None]:
+    """Give the model's decoding a seed and a number of guesses for the time of a call.
+
+    Args:
+        model: The model.
+        seed: The seed.
+        num_hypotheses: Whole shapes to guess for each object.
+
+    Raises:
+        ValueError: The model makes one guess only, and several are asked for.
+    """
     settings = getattr(model, 'test_cfg', None)
-    if settings is None or isinstance(settings, type) or not is_dataclass(settings):
+    dataclass = is_dataclass(settings) and not isinstance(settings, type)
+    changes = {'seed': seed} if dataclass else {}
+    if hasattr(settings, 'num_hypotheses'):
+        changes['num_hypotheses'] = num_hypotheses
+    elif num_hypotheses != 1:
+        raise ValueError(
+            f'{type(model).__name__} makes one guess for an object: expected num_hypotheses=1, got '
+            f'{num_hypotheses}'
+        )
+    if not changes:
         yield  # nothing random
         return
-    model.test_cfg = replace(cast(Any, settings), seed=seed)
+    model.test_cfg = replace(cast(Any, settings), **changes)
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ from c2fseg.apis.call_helpers import (
     seeded,
 )
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
-from c2fseg.apis.inputs import VisibleMasks, decode_object, list_images
+from c2fseg.apis.inputs import ImageSource, decode_object, list_images
 from c2fseg.apis.mask_files import MaskEntry
 from c2fseg.apis.model_files import GENERAL_MODEL, find_weights
+from c2fseg.apis.object_finders import ObjectFinder, choose_finder, choose_source
 from c2fseg.apis.pipeline import InferencePipeline
 from c2fseg.apis.results import object_result
 from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
 from c2fseg.apis.video_io import is_video_path
-from c2fseg.registry import INFERENCERS
+from c2fseg.mask_sources.base_mask_source import BaseMaskSource
+from c2fseg.registry import INFERENCERS, MASK_SOURCES
 from c2fseg.visualization import PanelObject, draw_picture, write_png
 from c2fseg.visualization.image_io import PicturePaths, safe_name, writable_folder
 
@@ -68,6 +70,9 @@ class AmodalInferencer:
             keeps those it has.
         device: Where the model runs; None takes the GPU when there is one, and leaves a model given
             as such where it is.
+        mask_source: Finds the objects of calls that give no visible masks: a source, or its config
+            dict. None takes ``BoxPromptSource`` or ``PointPromptSource`` with the weights that ship
+            where a call gives boxes or points.
 
     Raises:
         FileNotFoundError: There is no such config, or no weights ship for it.
@@ -81,6 +86,7 @@ class AmodalInferencer:
         model: str | os.PathLike | Config | nn.Module = GENERAL_MODEL,
         weights: str | os.PathLike | None = None,
         device: str | torch.device | None = None,
+        mask_source: BaseMaskSource | Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(model, nn.Module):
             self.model = model
@@ -99,11 +105,23 @@ class AmodalInferencer:
             self.model.to(device)
         self.model.eval()
         self.pipeline = InferencePipeline(self.model.cfg)
+        if isinstance(mask_source, Mapping):
+            mask_source = MASK_SOURCES.build(dict(mask_source))
+        if mask_source is not None and not isinstance(mask_source, BaseMaskSource):
+            raise TypeError(
+                'mask_source is a BaseMaskSource, a config dict of one, or None, got '
+                f'{type(mask_source).__name__}'
+            )
+        self.mask_source = mask_source
+        self._prompt_sources: dict[str, BaseMaskSource] = {}
 
     def __call__(
         self,
         images: Any,
-        visible_masks: Any,
+        visible_masks: Any = None,
+        boxes: Any = None,
+        points: Any = None,
+        num_hypotheses: int = 1,
         batch_size: int = 8,
         out_dir: str | os.PathLike | None = None,
         progress: bool = True,
@@ -113,6 +131,9 @@ class AmodalInferencer:
         on_error: str = 'raise',
     ) -> dict[str, Any]:
         """Complete the objects of pictures, or of a video file with :meth:`complete_video`.
+
+        The visible masks are given, or found by the mask source: by itself, or after boxes or
+        points.
 
         The result of an object depends on the picture, its visible mask and the seed; neither on
         the batch size nor on the other objects.
@@ -124,6 +145,11 @@ class AmodalInferencer:
                 (H, W) or (M, H, W), or a list of masks and RLE dicts. Several: one such entry for
                 each. Or the path of a JSON file: KINS, COCO, or a COCO result list. An array or
                 tensor is 0 outside the object and has one other value inside.
+            boxes: A box around each object: (M, 4) xyxy px, or a list with such an entry for each
+                picture.
+            points: Clicks on each object: (x, y), (x, y, label) with label 1 on the object and 0
+                beside it, or several of these; or a list with such a list for each picture.
+            num_hypotheses: Whole shapes to guess for each object.
             batch_size: Objects that the model sees at once, over all pictures.
             out_dir: Folder for one PNG a picture, made where it is missing; None draws nothing.
             progress: Show a bar while several pictures are under way.
@@ -149,12 +175,16 @@ class AmodalInferencer:
                 be written to.
             TypeError, ValueError, KeyError: Pictures and masks do not fit, or a mask is empty.
         """
-        check_options(batch_size, seed, on_error)
+        check_options(batch_size, seed, on_error, num_hypotheses)
         if is_video_path(images):
+            if num_hypotheses != 1:
+                raise ValueError('num_hypotheses is for pictures; leave it out for a video')
             name = f'{safe_name(Path(images).stem)}.mp4'
             result = self.complete_video(
                 images,
                 visible_masks,
+                boxes=boxes,
+                points=points,
                 batch_size=batch_size,
                 out=None if out_dir is None else writable_folder(out_dir) / name,
                 return_arrays=return_arrays,
@@ -166,12 +196,15 @@ class AmodalInferencer:
             drawn = [] if out_dir is None else [result['out']]
             return {'predictions': [result], 'visualization': drawn}
         sources, alone = list_images(images)
-        masks = VisibleMasks(visible_masks, sources, alone)
+        finder = choose_finder(
+            sources, alone, visible_masks, boxes, points, self.mask_source, self._prompt_source
+        )
         paths = None if out_dir is None else PicturePaths(out_dir)
         options = {'return_arrays': return_arrays, 'post_process': post_process}
-        pictures = self._complete_pictures(
-            masks, options, paths, batch_size, seed, progress, on_error
-        )
+        with seeded(self.model, seed, num_hypotheses):
+            pictures = self._complete_pictures(
+                sources, finder, options, paths, batch_size, progress, on_error
+            )
         return {
             'predictions': [picture.entry for picture in pictures],
             'visualization': [] if paths is None else [picture.drawing for picture in pictures],
@@ -179,26 +212,25 @@ class AmodalInferencer:
 
     def _complete_pictures(
         self,
-        masks: VisibleMasks,
+        sources: list[ImageSource],
+        finder: ObjectFinder,
         options: dict[str, bool],
         paths: PicturePaths | None,
         batch_size: int,
-        seed: int,
         progress: bool,
         on_error: str,
     ) -> list[_Picture]:
         """Read picture after picture, and complete their objects in batches across pictures."""
-        sources = masks.sources
         pictures: list[_Picture] = []
         pending: list[_Job] = []
-        with seeded(self.model, seed), progress_bar(progress and len(sources) > 1) as bar:
+        with progress_bar(progress and len(sources) > 1) as bar:
             task = bar.add_task('completing objects', total=len(sources))
             for position, source in enumerate(sources):
                 picture = _Picture(None, {'image': source.name})
                 pictures.append(picture)
                 try:
                     picture.image = source.read(self.pipeline.exif)
-                    entries = masks.objects(position)
+                    (entries,) = finder.find([position], [picture.image])
                 except INPUT_ERRORS as error:
                     _record(picture.entry, error, on_error)
                     bar.advance(task)
@@ -216,7 +248,7 @@ class AmodalInferencer:
     def complete_video(
         self,
         video: Any,
-        visible_masks: Any,
+        visible_masks: Any = None,
         window: int | None = 24,
         overlap: int = 8,
         batch_size: int = 4,
@@ -229,6 +261,8 @@ class AmodalInferencer:
         side_by_side: bool = False,
         post_process: bool = False,
         on_error: str = 'raise',
+        boxes: Any = None,
+        points: Any = None,
     ) -> dict[str, Any]:
         """Complete the tracked objects of a video.
 
@@ -255,6 +289,8 @@ class AmodalInferencer:
             post_process: Add the given visible part to the amodal and coarse masks.
             on_error: What an unusable mask does: ``'raise'``, or ``'skip'``: its object counts as
                 not visible in that frame, and ``errors`` says so.
+            boxes: In place of masks, a box around each object in the first frame: (M, 4) xyxy px.
+            points: In place of masks, clicks on each object in the first frame, as for pictures.
 
         Returns:
             ``video`` (its name), ``size`` (H, W), ``fps``, ``num_frames`` that were read,
@@ -287,7 +323,21 @@ class AmodalInferencer:
             on_error=on_error,
             progress=progress,
         )
-        return VideoInferencer(self.model, self.pipeline, options).run(video, visible_masks)
+        given = [name for name, one in (('boxes', boxes), ('points', points)) if one is not None]
+        if visible_masks is not None and not given:
+            return VideoInferencer(self.model, self.pipeline, options).run(video, visible_masks)
+        if visible_masks is not None:
+            raise ValueError(f'visible_masks and {" and ".join(given)} are given: expected one')
+        source = choose_source(given, self.mask_source, self._prompt_source)
+        runner = VideoInferencer(self.model, self.pipeline, options, mask_source=source)
+        return runner.run(video, None, boxes=boxes, points=points)
+
+    def _prompt_source(self, kind: str) -> BaseMaskSource:
+        """The source for prompts without one given, built at its first use."""
+        if kind not in self._prompt_sources:
+            device = next(self.model.parameters(), torch.empty(0)).device
+            self._prompt_sources[kind] = MASK_SOURCES.build(dict(type=kind, device=str(device)))
+        return self._prompt_sources[kind]
 
     def _prepare(
         self, picture: _Picture, entries: list[MaskEntry], on_error: str
