@@ -7,18 +7,22 @@ from .cropping import CropObject
 from .loading import LoadAmodalMasks, LoadFrames
 from .occlusion import SynthesizedOcclusion
 from .packing import PackAmodalInputs, PackMaskInputs
+from .prompts import CropPrompt, PackPromptInputs, SimulatePrompt
 
 __all__ = [
     'ChooseMaskTarget',
     'CropObject',
+    'CropPrompt',
     'FlipObject',
     'JitterColours',
     'LoadAmodalMasks',
     'LoadFrames',
     'PackAmodalInputs',
     'PackMaskInputs',
+    'PackPromptInputs',
     'PerturbVisibleMask',
     'SampleClip',
+    'SimulatePrompt',
     'SynthesizedOcclusion',
     'WarpObject',
 ]

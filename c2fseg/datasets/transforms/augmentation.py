@@ -8,7 +8,13 @@ from mmcv.transforms import BaseTransform
 
 from c2fseg.registry import TRANSFORMS
 
-CROP_KEYS = ('crop_img', 'crop_visible_mask', 'gt_crop_visible_mask', 'gt_crop_amodal_mask')
+CROP_KEYS = (
+    'crop_img',
+    'crop_prompt',
+    'crop_visible_mask',
+    'gt_crop_visible_mask',
+    'gt_crop_amodal_mask',
+)
 
 
 def _check_probability(**values: float) -> None:
@@ -127,7 +133,7 @@ class FlipObject(BaseTransform):
 
     Required Keys: none.
 
-    Optional Keys: ``crop_img``, ``crop_visible_mask``, ``gt_crop_visible_mask``,
+    Optional Keys: ``crop_img``, ``crop_prompt``, ``crop_visible_mask``, ``gt_crop_visible_mask``,
     ``gt_crop_amodal_mask``.
 
     Modified Keys: the above, where present.

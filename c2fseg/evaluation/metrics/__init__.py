@@ -3,6 +3,7 @@
 from c2fseg.evaluation.metrics.amodal_coco import AmodalCocoMetric
 from c2fseg.evaluation.metrics.amodal_iou import AmodalIoU
 from c2fseg.evaluation.metrics.amodal_predictions import AmodalPredictions
+from c2fseg.evaluation.metrics.prompted_iou import PromptedIoU
 from c2fseg.evaluation.metrics.reconstruction_iou import ReconstructionIoU
 from c2fseg.evaluation.metrics.video_amodal_iou import VideoAmodalIoU
 
@@ -10,6 +11,7 @@ __all__ = [
     'AmodalCocoMetric',
     'AmodalIoU',
     'AmodalPredictions',
+    'PromptedIoU',
     'ReconstructionIoU',
     'VideoAmodalIoU',
 ]

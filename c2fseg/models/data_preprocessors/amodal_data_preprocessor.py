@@ -11,12 +11,12 @@ from torch import Tensor
 
 from c2fseg.registry import MODELS
 
-_KNOWN_INPUTS = ('img', 'visible_mask', 'mask')
+_KNOWN_INPUTS = ('img', 'visible_mask', 'mask', 'prompt')
 
 
 @MODELS.register_module()
 class AmodalDataPreprocessor(BaseDataPreprocessor):
-    """Stack ``img``, ``visible_mask`` and ``mask`` to (N,T,...) and scale the pictures.
+    """Stack ``img``, ``visible_mask``, ``mask`` and ``prompt`` to (N,T,...) and scale the pictures.
 
     Args:
         mean: Mean per channel, in units of 0 to 255; ``None`` divides by 255 and no more.
