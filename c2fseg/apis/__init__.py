@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from c2fseg.apis.inferencer import AmodalInferencer
 from c2fseg.apis.init_model import init_model
-from c2fseg.apis.mask_files import MaskEntry, MaskFile
+from c2fseg.mask_sources.mask_file import MaskEntry, MaskFile
 
 __all__ = ['AmodalInferencer', 'MaskEntry', 'MaskFile', 'init_model']

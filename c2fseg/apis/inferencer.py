@@ -24,7 +24,6 @@ from c2fseg.apis.call_helpers import (
 )
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
 from c2fseg.apis.inputs import ImageSource, decode_object, list_images
-from c2fseg.apis.mask_files import MaskEntry
 from c2fseg.apis.model_files import GENERAL_MODEL, find_weights
 from c2fseg.apis.object_finders import ObjectFinder, choose_finder, choose_source
 from c2fseg.apis.pipeline import InferencePipeline
@@ -32,6 +31,7 @@ from c2fseg.apis.results import object_result
 from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
 from c2fseg.apis.video_io import is_video_path
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource
+from c2fseg.mask_sources.mask_file import MaskEntry
 from c2fseg.registry import INFERENCERS, MASK_SOURCES
 from c2fseg.visualization import PanelObject, draw_picture, write_png
 from c2fseg.visualization.image_io import PicturePaths, safe_name, writable_folder

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from c2fseg.apis.mask_files import MaskEntry, MaskFile
 from c2fseg.datasets.image_io import read_rgb
+from c2fseg.mask_sources.mask_file import MaskEntry, MaskFile
 from c2fseg.structures import decode_mask
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from c2fseg.apis.inputs import ImageSource, VisibleMasks
-from c2fseg.apis.mask_files import MaskEntry
 from c2fseg.apis.prompts import PicturePrompts, read_prompts
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, VisibleObject
+from c2fseg.mask_sources.mask_file import MaskEntry
 
 HOW_TO_GIVE_MASKS = (
     'give visible_masks, boxes or points, or build AmodalInferencer(mask_source=...), which finds '
@@ -166,7 +166,9 @@ def choose_source(
     if unread:
         takes = ' and '.join(mask_source.prompts)
         takes = f'takes {takes}' if takes else 'finds objects by itself'
-        raise ValueError(f'{name} {takes}: leave {" and ".join(unread)} out, or take another source')
+        raise ValueError(
+            f'{name} {takes}: leave {" and ".join(unread)} out, or take another source'
+        )
     if mask_source.prompts and not given:
         raise ValueError(f'{name} needs {" or ".join(mask_source.prompts)} for each picture')
     return mask_source

@@ -5,5 +5,6 @@ or a box), or a file of results.
 """
 
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, VisibleObject
+from c2fseg.mask_sources.coco_results_source import COCOResultsSource
 
-__all__ = ['BaseMaskSource', 'Picture', 'VisibleObject']
+__all__ = ['BaseMaskSource', 'COCOResultsSource', 'Picture', 'VisibleObject']

@@ -27,7 +27,8 @@ class MaskEntry:
         visible: Its visible mask as the file holds it (RLE or polygons).
         truth: Its amodal mask when the file has one; inference does not look at it.
         size: (H, W) of the picture by the file, None when the file does not say.
-        info: ``annotation_id``, ``category_id``, ``category``, those that the file has.
+        info: ``image_id``, ``annotation_id``, ``category_id``, ``category``, ``visible_score`` (the
+            confidence of whatever found the visible mask), those that the file has.
     """
 
     visible: Any
@@ -41,8 +42,9 @@ class MaskFile:
 
     Reads KINS 2020 and v1, COCO files with ``visible_mask`` (absent where the object is not
     occluded, as in COCOA-cls), plain COCO files and COCO result lists, whose ``segmentation`` is
-    the visible part. A result list has no file names: there a picture ``000012.png`` is the one
-    with ``image_id`` 12 or ``'000012'``.
+    the visible part, unless there is a ``visible_segmentation``. In a result list a picture is
+    found by ``file_name`` where its results have one; else ``000012.png`` is the one with
+    ``image_id`` 12 or ``'000012'``.
 
     Args:
         path: The file.
@@ -69,13 +71,15 @@ class MaskFile:
             )
         self.by_name: dict[str, list[MaskEntry]] = {}
         self.by_id: dict[str, list[MaskEntry]] = {}
+        # A result list says nothing of pictures without objects, other files list them.
+        self.lists_pictures = isinstance(content, dict)
         if isinstance(content, dict):
             self._read_annotations(content)
         else:
-            for position, result in enumerate(content):
-                image_id = self._get(result, 'image_id', f'result {position}')
-                entry = self._entry(result, f'result {position}', False, {}, None)
-                self.by_id.setdefault(str(image_id), []).append(entry)
+            self._read_results(content)
+        self._names: dict[str, list[str]] = {}
+        for key in self.by_name:
+            self._names.setdefault(Path(key).name, []).append(key)
 
     def find(self, image: str | os.PathLike) -> list[MaskEntry]:
         """The objects of a picture.
@@ -89,19 +93,43 @@ class MaskFile:
         Raises:
             KeyError: The file does not know the picture, or knows several of that name.
         """
-        name = Path(image).as_posix()
-        found = [key for key in self.by_name if f'/{name}'.endswith(f'/{key}')]
-        found = found or [key for key in self.by_name if Path(key).name == Path(image).name]
-        if len(found) > 1:
-            raise KeyError(f'{self.path} has several pictures for {name}: {", ".join(found[:3])}')
-        if found:
-            return self.by_name[found[0]]
-        stem = Path(image).stem
-        for key in (name, stem, str(int(stem)) if stem.isdecimal() else stem):
+        named = self._by_name(image)
+        if len(named) > 1:
+            raise KeyError(f'{self.path} has several pictures for {image}: {", ".join(named[:3])}')
+        if named:
+            return self.by_name[named[0]]
+        for key in _id_forms(image):
             if key in self.by_id:
                 return self.by_id[key]
         known = ', '.join([*self.by_name, *self.by_id][:3]) or 'none'
-        raise KeyError(f'{self.path} has no picture {name} (it has {known}, ...)')
+        raise KeyError(f'{self.path} has no picture {image} (it has {known}, ...)')
+
+    def knows(self, image: str | os.PathLike) -> bool:
+        """Whether the file has a picture.
+
+        Args:
+            image: Path or name of the picture.
+        """
+        return bool(self._by_name(image)) or any(key in self.by_id for key in _id_forms(image))
+
+    def _by_name(self, image: str | os.PathLike) -> list[str]:
+        """The names in the file that the picture may have: its own, or with fewer folders."""
+        name = Path(image).as_posix()
+        if name in self.by_name:
+            return [name]
+        named = self._names.get(Path(image).name, [])
+        close = [key for key in named if f'/{name}'.endswith(f'/{key}')]
+        close = close or [key for key in named if f'/{key}'.endswith(f'/{name}')]
+        # A result list may leave a picture out, so that another of that file name is not it.
+        return close or (named if self.lists_pictures else [])
+
+    def _read_results(self, content: list[Any]) -> None:
+        for position, result in enumerate(content):
+            image_id = self._get(result, 'image_id', f'result {position}')
+            entry = self._entry(result, f'result {position}', False, {}, None)
+            self.by_id.setdefault(str(image_id), []).append(entry)
+            if isinstance(result.get('file_name'), str):
+                self.by_name.setdefault(result['file_name'], []).append(entry)
 
     def _read_annotations(self, content: dict[str, Any]) -> None:
         images = {}
@@ -141,9 +169,11 @@ class MaskFile:
         visible, amodal = pair
         if partly and visible == 'segmentation':
             amodal = 'segmentation'
-        info = {'annotation_id': annotation.get('id', annotation.get('annotation_id'))}
+        info = {'image_id': annotation.get('image_id')}
+        info['annotation_id'] = annotation.get('id', annotation.get('annotation_id'))
         info['category_id'] = annotation.get('category_id')
-        info['category'] = names.get(info['category_id'])
+        info['category'] = names.get(info['category_id'], annotation.get('category'))
+        info['visible_score'] = annotation.get('score')
         info = {key: value for key, value in info.items() if value is not None}
         truth = annotation.get(amodal) if amodal else None
         return MaskEntry(annotation[visible], truth, size, info)
@@ -156,3 +186,9 @@ class MaskFile:
                 f'{self.path}, {where}: key "{key}" is missing; found {", ".join(sorted(holder))}'
             )
         return holder[key]
+
+
+def _id_forms(image: str | os.PathLike) -> tuple[str, ...]:
+    """The ``image_id`` that a picture may have by its name."""
+    stem = Path(image).stem
+    return Path(image).as_posix(), stem, str(int(stem)) if stem.isdecimal() else stem
