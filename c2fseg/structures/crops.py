@@ -1,99 +1,13 @@
-"""Cutting a window out of an image, and putting a mask of that window back.
+"""Putting masks of crop windows back at their places in the image.
 
 ``paste_masks`` is the inverse of ``crop_and_resize``: exact when the crop has the window's size.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-
-INTERPOLATIONS = ('bilinear', 'nearest', 'area')
-
-
-def crop_and_resize(
-    array: np.ndarray,
-    box: Sequence[int] | np.ndarray,
-    size: tuple[int, int],
-    interpolation: str = 'bilinear',
-) -> np.ndarray:
-    """Cut a window out of an image or a mask and resize it, without keeping its aspect ratio.
-
-    Args:
-        array: Image (H, W, C) or mask (H, W), any numeric dtype for 'nearest', uint8 or float32
-            otherwise; bool is accepted and returned for all three (bilinear and area results are
-            then cut at one half).
-        box: Window xyxy in pixels with exclusive ends. What lies outside the image is zero.
-        size: (h, w) of the result.
-        interpolation: 'nearest', 'area', or 'bilinear' (a direction that shrinks is smoothed by a
-            Gaussian first, so that fine texture does not alias).
-
-    Returns:
-        The crop, (h, w) or (h, w, C), in the dtype of ``array``.
-
-    Raises:
-        ValueError: For an unknown interpolation, a window without extent or a wrong shape.
-    """
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f'interpolation is one of {INTERPOLATIONS}, got {interpolation!r}')
-    if array.ndim not in (2, 3):
-        raise ValueError(f'crop_and_resize expects (H, W) or (H, W, C), got {array.shape}')
-    window = _cut(array, box)
-    if interpolation == 'nearest':
-        rows = _nearest_index(size[0], window.shape[0])
-        cols = _nearest_index(size[1], window.shape[1])
-        return window[rows][:, cols]  # twice as fast as both at once
-    if window.dtype == np.bool_:
-        return _resize(window.astype(np.float32), size, interpolation) > 0.5
-    return _resize(window, size, interpolation)
-
-
-def _cut(array: np.ndarray, box: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Slice a window out of ``array``, zero where it leaves the image."""
-    x0, y0, x1, y1 = (int(value) for value in box)
-    if x1 <= x0 or y1 <= y0:
-        raise ValueError(f'a crop window needs positive width and height, got {[x0, y0, x1, y1]}')
-    height, width = array.shape[:2]
-    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
-        return array[y0:y1, x0:x1]
-    window = np.zeros((y1 - y0, x1 - x0, *array.shape[2:]), dtype=array.dtype)
-    top, bottom = max(0, y0), min(height, y1)
-    left, right = max(0, x0), min(width, x1)
-    if bottom > top and right > left:
-        window[top - y0 : bottom - y0, left - x0 : right - x0] = array[top:bottom, left:right]
-    return window
-
-
-def _nearest_index(length: int, source: int) -> np.ndarray:
-    """Source positions whose pixels hold the centres of ``length`` equal target pixels."""
-    return ((2 * np.arange(length, dtype=np.int64) + 1) * source) // (2 * length)
-
-
-def _resize(window: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
-    h, w = size
-    if window.shape[:2] == (h, w):
-        return window.copy()
-    if interpolation == 'area':
-        resized = cv2.resize(np.ascontiguousarray(window), (w, h), interpolation=cv2.INTER_AREA)
-    else:
-        smooth = _anti_alias(np.ascontiguousarray(window), size)
-        resized = cv2.resize(smooth, (w, h), interpolation=cv2.INTER_LINEAR)
-    return resized.reshape(h, w, *window.shape[2:])  # OpenCV drops a single channel
-
-
-def _anti_alias(window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Smooth the directions that shrink: sigma = (factor - 1) / 2, four sigmas to each side."""
-    sigma_y, sigma_x = ((s - t) / (2 * t) if s > t else 0.0 for s, t in zip(window.shape, size))
-    if sigma_x == 0 and sigma_y == 0:
-        return window
-    kernel = [2 * math.ceil(4 * sigma) + 1 for sigma in (sigma_x, sigma_y)]
-    # OpenCV reads a sigma of 0 as "choose one"; with a kernel side of 1 any value means no blur.
-    return cv2.GaussianBlur(window, kernel, max(sigma_x, 1e-3), sigmaY=max(sigma_y, 1e-3))
 
 
 def paste_masks(

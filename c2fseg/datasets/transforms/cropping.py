@@ -8,9 +8,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from c2fseg.registry import TRANSFORMS
-from c2fseg.structures import crop_and_resize, masks_to_boxes, track_windows
-from c2fseg.structures.crops import INTERPOLATIONS
-from c2fseg.structures.track_windows import TRACK_SCALES
+from c2fseg.structures import masks_to_boxes, track_windows
+from c2fseg.utils.cropping import INTERPOLATIONS, crop_frames
+from c2fseg.utils.windows import TRACK_SCALES
 
 from .loading import origin
 
@@ -111,11 +111,12 @@ class CropObject(BaseTransform):
         own, windows = self._windows(results)
         for source, target in MASK_KEYS.items():
             if source in results:
-                crops = self._crop(results[source], own, windows, self.mask_interpolation, True)
-                results[target] = crops
+                results[target] = crop_frames(
+                    results[source], own, windows, self.crop_size, self.mask_interpolation, True
+                )
         if 'img' in results:
-            results['crop_img'] = self._crop(
-                results['img'], own, windows, self.image_interpolation, False
+            results['crop_img'] = crop_frames(
+                results['img'], own, windows, self.crop_size, self.image_interpolation, False
             )
         results['crop_boxes'] = windows
         results['crop_size'] = self.crop_size
@@ -141,26 +142,3 @@ class CropObject(BaseTransform):
         if self.track_scale != 'corner':
             return windows, windows
         return track_windows(boxes, factor, size, self.square), windows
-
-    def _crop(
-        self,
-        frames: np.ndarray,
-        own: np.ndarray,
-        windows: np.ndarray,
-        interpolation: str,
-        binary: bool,
-    ) -> np.ndarray:
-        dtype = np.uint8 if binary else frames.dtype
-        crops = np.zeros((len(frames), *self.crop_size, *frames.shape[3:]), dtype)
-        for frame, (array, part, window) in enumerate(zip(frames, own, windows)):
-            h, w = self._part_size(part, window)
-            array = array != 0 if binary else array
-            crops[frame, :h, :w] = crop_and_resize(array, part, (h, w), interpolation)
-        return crops
-
-    def _part_size(self, part: np.ndarray, window: np.ndarray) -> tuple[int, int]:
-        """Height and width in the crop of what a part of a window becomes, rounded."""
-        width, height = part[2:] - part[:2]
-        whole_width, whole_height = window[2:] - window[:2]
-        h, w = self.crop_size
-        return max(1, round(height * h / whole_height)), max(1, round(width * w / whole_width))
