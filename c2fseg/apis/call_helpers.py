@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
-from hashlib import blake2b
 from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from c2fseg.utils.hashing import sample_name as sample_name
 
 ON_ERROR = ('raise', 'skip')
 # What a wrong picture or mask raises; anything else is a defect and is never skipped.
@@ -42,21 +43,6 @@ def check_options(batch_size: Any, seed: Any, on_error: Any, num_hypotheses: Any
 def error_text(error: Exception) -> str:
     """The message of an error; a KeyError quotes its own."""
     return str(error.args[0]) if isinstance(error, KeyError) else str(error)
-
-
-def sample_name(visible: np.ndarray) -> str:
-    """A name for an object that depends on its mask alone: the decoding is seeded with it.
-
-    Args:
-        visible: (H, W) or (T, H, W) of 0 and 1; a clip of one frame is named as a picture.
-
-    Returns:
-        16 hexadecimal digits.
-    """
-    digest = blake2b(np.packbits(visible).tobytes(), digest_size=8)
-    shape = visible.shape[1:] if len(visible) == 1 and visible.ndim == 3 else visible.shape
-    digest.update(repr(shape).encode())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Hashes, the same on every machine and in every process: seeds of several numbers, files."""
+"""Hashes, the same on every machine and in every process: seeds of several numbers, masks, files."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+
+import numpy as np
 
 _BLOCK_BYTES = 1 << 20
 
@@ -35,4 +37,19 @@ def hash_file(path: Path) -> str:
     with path.open('rb') as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def sample_name(visible: np.ndarray) -> str:
+    """A name for an object that depends on its mask alone: the decoding is seeded with it.
+
+    Args:
+        visible: (H, W) or (T, H, W) of 0 and 1; a clip of one frame is named as a picture.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(np.packbits(visible).tobytes(), digest_size=8)
+    shape = visible.shape[1:] if len(visible) == 1 and visible.ndim == 3 else visible.shape
+    digest.update(repr(shape).encode())
     return digest.hexdigest()
