@@ -6,5 +6,13 @@ or a box), or a file of results.
 
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, VisibleObject
 from c2fseg.mask_sources.coco_results_source import COCOResultsSource
+from c2fseg.mask_sources.prompt_sources import BoxPromptSource, PointPromptSource
 
-__all__ = ['BaseMaskSource', 'COCOResultsSource', 'Picture', 'VisibleObject']
+__all__ = [
+    'BaseMaskSource',
+    'BoxPromptSource',
+    'COCOResultsSource',
+    'Picture',
+    'PointPromptSource',
+    'VisibleObject',
+]
