@@ -8,7 +8,6 @@ from dataclasses import is_dataclass, replace
 from numbers import Integral
 from typing import Any, cast
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

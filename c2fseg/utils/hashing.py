@@ -1,4 +1,4 @@
-"""Hashes, the same on every machine and in every process: seeds of several numbers, masks, files."""
+"""Hashes, the same on every machine and in every process: of numbers, masks and files."""
 
 from __future__ import annotations
 
