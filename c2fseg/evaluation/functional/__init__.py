@@ -54,6 +54,16 @@ from c2fseg.evaluation.functional.object_order import (
     order_accuracy,
     true_order,
 )
+from c2fseg.evaluation.functional.occlusion_graph import (
+    depth_layers,
+    occlusion_cycles,
+    occlusion_graph,
+)
+from c2fseg.evaluation.functional.occlusion_order import (
+    Occlusion,
+    occlusion_order,
+    order_matrix,
+)
 from c2fseg.evaluation.functional.pcnet import PixelScore, score_pcnet
 from c2fseg.evaluation.functional.protocols import (
     CLIP_PROTOCOLS,
@@ -91,6 +101,7 @@ __all__ = [
     'Measure',
     'Motion',
     'ObjectScore',
+    'Occlusion',
     'OrderCounts',
     'PixelScore',
     'RegionCounts',
@@ -106,6 +117,7 @@ __all__ = [
     'clip_means',
     'count_masks',
     'count_order',
+    'depth_layers',
     'eroded_part',
     'fraction',
     'get_clip_protocol',
@@ -121,8 +133,12 @@ __all__ = [
     'mean_scores',
     'means_by_video_frame',
     'measure_terms',
+    'occlusion_cycles',
+    'occlusion_graph',
+    'occlusion_order',
     'occlusion_rate',
     'order_accuracy',
+    'order_matrix',
     'other_objects',
     'paste_visible',
     'pooled_means',
