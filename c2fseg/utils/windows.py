@@ -149,6 +149,28 @@ def track_windows(
     return windows
 
 
+def object_windows(
+    boxes: np.ndarray,
+    enlarge: float,
+    image_size: tuple[int, int],
+    square: bool = False,
+    clip: bool = True,
+    track_scale: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what is cut out of each frame, and the window whose upper left part it fills.
+
+    They differ for ``track_scale='corner'`` alone. Arguments and errors are those of
+    :func:`track_windows`.
+
+    Returns:
+        Two int64 (T, 4): the parts and the windows.
+    """
+    windows = track_windows(boxes, enlarge, image_size, square, clip, track_scale)
+    if track_scale != 'corner':
+        return windows, windows
+    return track_windows(boxes, enlarge, image_size, square), windows
+
+
 def _interpolate(windows: np.ndarray, seen: np.ndarray, num_frames: int) -> np.ndarray:
     """Spread the windows of the frames ``seen`` over all frames: int64 (T, 4)."""
     frames = np.arange(num_frames)

@@ -8,9 +8,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from c2fseg.registry import TRANSFORMS
-from c2fseg.structures import masks_to_boxes, track_windows
+from c2fseg.structures import masks_to_boxes
 from c2fseg.utils.cropping import INTERPOLATIONS, crop_frames
-from c2fseg.utils.windows import TRACK_SCALES
+from c2fseg.utils.windows import TRACK_SCALES, object_windows
 
 from .loading import origin
 
@@ -138,7 +138,4 @@ class CropObject(BaseTransform):
         low, high = self.enlarge
         factor = low if low == high else np.random.uniform(low, high)
         size = results['visible_mask'].shape[1:]
-        windows = track_windows(boxes, factor, size, self.square, self.clip, self.track_scale)
-        if self.track_scale != 'corner':
-            return windows, windows
-        return track_windows(boxes, factor, size, self.square), windows
+        return object_windows(boxes, factor, size, self.square, self.clip, self.track_scale)
