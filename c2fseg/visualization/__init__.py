@@ -12,6 +12,7 @@ from c2fseg.visualization.comparison import (
 )
 from c2fseg.visualization.drawing import DrawStyle, draw_object, draw_outline
 from c2fseg.visualization.image_io import write_png
+from c2fseg.visualization.order_graph import draw_order, draw_order_graph
 from c2fseg.visualization.panels import (
     PanelObject,
     draw_legend,
@@ -34,6 +35,8 @@ __all__ = [
     'draw_object',
     'draw_object_row',
     'draw_objects',
+    'draw_order',
+    'draw_order_graph',
     'draw_outline',
     'draw_picture',
     'open_writer',

@@ -222,19 +222,29 @@ def draw_objects(
     return out
 
 
+def deepest_point(mask: np.ndarray) -> tuple[int, int] | None:
+    """The pixel (x, y) deepest inside a mask (H, W) bool, so that a number never lies beside it.
+
+    None where the mask is empty.
+    """
+    if not mask.any():
+        return None
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
+    return int(x), int(y)
+
+
 def _write_labels(
     image: np.ndarray, visibles: Sequence[np.ndarray], labels: Sequence[str], scale: float
 ) -> None:
     """Write the label of each object at its visible part, into ``image``."""
     for text, visible in zip(labels, visibles, strict=True):
-        if not visible.any():
+        point = deepest_point(visible)
+        if point is None:
             continue
-        # The pixel deepest inside the visible part: the number never lies beside the object.
-        padded = cv2.copyMakeBorder(visible.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-        depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-        y, x = np.unravel_index(int(depth.argmax()), visible.shape)
         (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 1)
-        origin = (int(x) - text_width // 2, int(y) + text_height // 2)
+        origin = (point[0] - text_width // 2, point[1] + text_height // 2)
         cv2.putText(image, text, origin, FONT, scale, CASING_COLOR, 4, cv2.LINE_AA)
         cv2.putText(image, text, origin, FONT, scale, BACKGROUND, 1, cv2.LINE_AA)
 
