@@ -64,7 +64,9 @@ setup(
     packages=find_packages(include=['c2fseg', 'c2fseg.*']),
     cmdclass={'build_py': BuildWithConfigs},
     install_requires=read_requirements('runtime'),
-    extras_require={name: read_requirements(name) for name in ('detector', 'tests', 'demo', 'dev')},
+    extras_require={
+        name: read_requirements(name) for name in ('detector', 'tests', 'demo', 'export', 'dev')
+    },
     classifiers=[
         'Programming Language :: Python :: 3',
         'Programming Language :: Python :: 3.10',
