@@ -68,7 +68,7 @@ class SimulatePrompt(BaseTransform):
     def __init__(
         self,
         kinds: Mapping[str, float],
-        box_jitter: float = 0.12,
+        box_jitter: float = 0.08,
         enlarge: tuple[float, float] = (1.7, 2.3),
         click_scale: float = 0.7,
         max_clicks: int = 3,

@@ -64,7 +64,7 @@ class PromptDecoder(nn.Module):
         self.adapter2 = nn.Conv2d(in_channels[1], channels[1], 1)
         self.block2 = ConvBNReLU(channels[1] + extra, channels[2])
         self.adapter1 = nn.Conv2d(in_channels[0], channels[2], 1)
-        self.block1 = ConvBNReLU(channels[2] + PROMPT_CHANNELS, channels[3])
+        self.block1 = ConvBNReLU(channels[2] + extra, channels[3])
         # Four logits a position, laid out as 2 x 2 pixels: details at the full size of the crop
         # without a convolution there.
         self.out = nn.Conv2d(channels[3], 4, 3, padding=1)
@@ -94,7 +94,8 @@ class PromptDecoder(nn.Module):
         similar = prompt_similarity(feats[1], maps[1]).to(x.dtype)
         x = self.block2(torch.cat([x, maps[1], similar], dim=1))
         x = _grow(x, feats[0]) + self.adapter1(feats[0])  # (M,C,h_1,w_1)
-        x = self.block1(torch.cat([x, maps[0]], dim=1))
+        similar = prompt_similarity(feats[0], maps[0]).to(x.dtype)
+        x = self.block1(torch.cat([x, maps[0], similar], dim=1))
         logits = F.pixel_shuffle(self.out(x), 2)  # (M,1,2*h_1,2*w_1)
         return logits, self._score(deep.float(), logits)
 
