@@ -10,6 +10,8 @@ VENV ?= .venv
 PIP_ARGS ?=
 # Arguments for pytest, such as: make test PYTEST_ARGS="tests/structures -x"
 PYTEST_ARGS ?=
+# Arguments for the page, such as: make web WEB_ARGS="--port 8000"
+WEB_ARGS ?=
 # Processes that share the test suite, each on one core.
 JOBS ?= 2
 
@@ -20,7 +22,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
 TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-video test lint format types shapes shapes-video train-shapes clean clean-venv
+.PHONY: help install demo demo-video web browser test lint format types shapes shapes-video train-shapes clean clean-venv
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -33,6 +35,21 @@ demo: $(STAMPS)/core ## complete hidden objects of sample pictures with the ship
 
 demo-video: $(STAMPS)/core ## complete hidden objects of a sample clip with the shipped weights
 	$(PY) demo/video_demo.py
+
+web: $(STAMPS)/demo ## start a page that completes objects of your pictures, for this machine only
+	$(PY) demo/web_demo.py $(WEB_ARGS)
+
+browser: ## install Chromium, which tests of the page need (as root on Debian and Ubuntu)
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then \
+		echo "A Chromium is there."; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing chromium"; apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+			>/dev/null; \
+	else \
+		echo "No Chromium is there and this is not root with apt-get: install one by hand, or the" \
+			"tests of the page are skipped."; \
+	fi
 
 test: $(STAMPS)/tests ## run the whole test suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
@@ -90,6 +107,11 @@ $(STAMPS)/core: requirements/runtime.txt requirements/constraints.txt setup.py |
 	@echo "Installing c2fseg from this folder"
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/demo: $(STAMPS)/core requirements/demo.txt
+	@echo "Installing what the page needs"
+	@$(PIP) -r requirements/demo.txt
+	@touch $@
 
 $(STAMPS)/tests: $(STAMPS)/core requirements/tests.txt
 	@echo "Installing what the tests need"

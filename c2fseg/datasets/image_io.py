@@ -64,12 +64,31 @@ def read_rgb(path: str, exif: str = 'apply') -> np.ndarray:
     """
     if exif not in EXIF_RULES:
         raise ValueError(f'exif is one of {EXIF_RULES}, got {exif!r}')
-    content = _read_whole(path)
+    return decode_rgb(_read_bytes(path), f'image file {path}', exif)
+
+
+def decode_rgb(content: bytes, name: str, exif: str = 'apply') -> np.ndarray:
+    """Decode the bytes of a picture file as :func:`read_rgb` does.
+
+    Args:
+        content: All of the file.
+        name: What messages call it.
+        exif: As in :func:`read_rgb`.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        OSError: When it is no picture, truncated or damaged, or its values have 32 bits.
+    """
+    problem = _damage(content)
+    if problem:
+        raise OSError(f'{name} cannot be read: {problem}')
     try:
         with Image.open(io.BytesIO(content)) as image:
             return _decode(content, image, exif)
     except (cv2.error, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise OSError(f'image file {path} cannot be read: {error}') from error
+        raise OSError(f'{name} cannot be read: {error}') from error
 
 
 def _decode(content: bytes, image: Image.Image, exif: str) -> np.ndarray:
@@ -172,12 +191,16 @@ def read_id_map(path: str) -> np.ndarray:
     return ids
 
 
-def _read_whole(path: str) -> bytes:
-    """Read a picture file's bytes, after a look whether all of them are there."""
+def _read_bytes(path: str) -> bytes:
     if not osp.isfile(path):
         raise FileNotFoundError(f'image file not found: {path}')
     with open(path, 'rb') as file:
-        content = file.read()
+        return file.read()
+
+
+def _read_whole(path: str) -> bytes:
+    """Read a picture file's bytes, after a look whether all of them are there."""
+    content = _read_bytes(path)
     problem = _damage(content)
     if problem:
         raise OSError(f'image file {path} cannot be read: {problem}')
