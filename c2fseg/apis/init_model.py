@@ -78,7 +78,7 @@ def init_model(
     device = find_device(device)
     cfg = load_config(config, cfg_options)
     register_components(cfg)
-    description = _without_init_cfg(cfg.model)
+    description = without_init_cfg(cfg.model)
     if 'data_preprocessor' in cfg:
         description.setdefault('data_preprocessor', cfg.data_preprocessor)
     model = MODELS.build(description)
@@ -141,15 +141,15 @@ def load_weights(model: nn.Module, checkpoint: str | os.PathLike) -> None:
     model.load_state_dict(state, strict=True)
 
 
-def _without_init_cfg(node: Any) -> Any:
-    """A copy of a model description in which no part names initial weights."""
+def without_init_cfg(node: Any) -> Any:
+    """Gives a copy of a model description in which no part names initial weights."""
     if isinstance(node, Mapping):
         return ConfigDict(
             {
-                key: None if key == 'init_cfg' else _without_init_cfg(value)
+                key: None if key == 'init_cfg' else without_init_cfg(value)
                 for key, value in node.items()
             }
         )
     if isinstance(node, (list, tuple)):
-        return type(node)(_without_init_cfg(value) for value in node)
+        return type(node)(without_init_cfg(value) for value in node)
     return node

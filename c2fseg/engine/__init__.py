@@ -1,5 +1,6 @@
 """What drives a training or a test beside the model: samplers, loops, hooks, constructors."""
 
+from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .hooks import (
     AmodalVisualizationHook,
     AtomicCheckpointHook,
@@ -19,6 +20,7 @@ from .samplers import ResumableInfiniteSampler
 __all__ = [
     'AmodalVisualizationHook',
     'AtomicCheckpointHook',
+    'BFloat16OptimWrapper',
     'InvalidLossError',
     'InvalidLossHook',
     'MultiOptimWrapperConstructor',

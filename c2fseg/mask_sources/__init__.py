@@ -6,12 +6,14 @@ or a box), or a file of results.
 
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, VisibleObject
 from c2fseg.mask_sources.coco_results_source import COCOResultsSource
+from c2fseg.mask_sources.mmdet_mask_source import MMDetMaskSource
 from c2fseg.mask_sources.prompt_sources import BoxPromptSource, PointPromptSource
 
 __all__ = [
     'BaseMaskSource',
     'BoxPromptSource',
     'COCOResultsSource',
+    'MMDetMaskSource',
     'Picture',
     'PointPromptSource',
     'VisibleObject',

@@ -26,6 +26,10 @@ class DamagedCheckpointError(CheckpointError):
     """The file was a checkpoint once, but it is cut short or its bytes have changed."""
 
 
+class RefusedCheckpointError(CheckpointError):
+    """The file may be a checkpoint, but loading it would run code, or make foreign objects."""
+
+
 def load_checkpoint_safely(
     path: str | Path, map_location: str | torch.device | Callable = 'cpu'
 ) -> dict[str, Any]:
@@ -64,6 +68,34 @@ def load_checkpoint_safely(
             f'Checkpoint {path} holds a {type(checkpoint).__name__}, expected a dict with the key '
             '"state_dict": give a file written by tools/train.py.'
         )
+    return checkpoint
+
+
+def load_trusted_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Loads a checkpoint with all that it holds; code that the file carries is run.
+
+    Args:
+        path: A local file that the caller has said to trust.
+
+    Returns:
+        The content, on the CPU.
+
+    Raises:
+        DamagedCheckpointError: The file is cut short or was changed.
+        CheckpointError: The file is missing or is no checkpoint.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise CheckpointError(f'Checkpoint {path} does not exist: check the path.')
+    _check_bytes(path)
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, ImportError) as error:
+        raise CheckpointError(
+            f'File {path} is not a checkpoint that torch can read here ({_first_line(error)}).'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(f'Checkpoint {path} holds a {type(checkpoint).__name__}, not a dict.')
     return checkpoint
 
 
@@ -157,7 +189,7 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
             'tools/train.py, give another one.'
         )
     names = _unsafe_names(path)
-    return CheckpointError(
+    return RefusedCheckpointError(
         f'Checkpoint {path} carries code or foreign objects{names} that loading would run, so it '
         'was refused: expected tensors and plain values only; if you trust where it comes from, '
         'save its "state_dict" alone with torch.save and load that file.'
