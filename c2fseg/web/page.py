@@ -7,34 +7,32 @@ nothing but the demo imports this module.
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from mmengine.logging import print_log
-
-from c2fseg.datasets.image_io import read_rgb
-from c2fseg.visualization.order_graph import draw_order_graph
-from c2fseg.web.canvas import PARTS, draw_canvas, draw_thumbnail, object_color, zoom_of
-from c2fseg.web.downloads import write_masks
+from c2fseg.web.actions import Actions
+from c2fseg.web.canvas import PARTS, draw_canvas
 from c2fseg.web.guard import Guard
 from c2fseg.web.page_options import PageOptions
 from c2fseg.web.page_texts import (
     CSS,
     FAILURE,
+    GRAPH_LABEL,
+    GUESSES_LABEL,
     HEADERS,
     MODES,
     NO_PICTURE,
+    OBJECTS_LABEL,
     TITLE,
     describe_bench,
     status_text,
-    table_rows,
+    upload_label,
 )
 from c2fseg.web.rate_limits import RateLimiter
 from c2fseg.web.temp_folder import TempFolder
-from c2fseg.web.uploads import UploadError, fit_side, read_upload
+from c2fseg.web.uploads import UploadError
+from c2fseg.web.view import make_view
 from c2fseg.web.workbench import Completer, Workbench, WorkError
 
 try:
@@ -47,7 +45,7 @@ except ImportError as error:
         '`make web` in the repository.'
     ) from error
 
-GRAPH_SIDE = 320
+Answer = dict[Any, Any]
 
 
 class Page:
@@ -60,10 +58,9 @@ class Page:
     """
 
     def __init__(self, completer: Completer, folder: TempFolder, options: PageOptions) -> None:
-        self.completer = completer
+        self.actions = Actions(completer, options)
         self.folder = folder
         self.options = options
-        self.runs = RateLimiter(options.runs_per_minute)
         self.blocks = gr.Blocks(
             title='c2fseg', analytics_enabled=False, delete_cache=(60, int(folder.max_age))
         )
@@ -90,12 +87,11 @@ class Page:
             Middleware(Guard, self.folder, limiter, max_bytes),
         ]
         system = ['system-ui', 'sans-serif']  # the machine's own: no font is fetched from anywhere
-        theme = gr.themes.Soft(font=system, font_mono=['ui-monospace', 'monospace'])
         self.blocks.launch(
             prevent_thread_lock=True,
             server_name=host,
             server_port=port,
-            theme=theme,
+            theme=gr.themes.Soft(font=system, font_mono=['ui-monospace', 'monospace']),
             css=CSS,
             share=False,
             show_error=False,
@@ -125,25 +121,19 @@ class Page:
         self.bench = gr.State(None, time_to_live=self.options.session_seconds)
         gr.Markdown(TITLE, elem_id='title')
         with gr.Row(elem_id='sources'):
-            limits = self.options.upload
-            label = f'Upload a picture (up to {limits.max_megabytes:g} MB)'
-            self.upload = gr.File(
-                label=label, type='binary', file_types=['image'], height=132, elem_id='upload'
-            )
-            names = [str(path) for path in self.options.samples]
-            self.samples = gr.Gallery(
-                names,
-                label='Samples',
-                columns=6,
-                rows=1,
-                height=132,
-                allow_preview=False,
-                interactive=False,
-                object_fit='cover',
-                buttons=[],
-                elem_id='samples',
-                scale=2,
-            )
+            with gr.Column(scale=1, min_width=260):
+                gr.Markdown(upload_label(self.options.upload), elem_classes='caption')
+                self.upload = gr.File(
+                    show_label=False,
+                    type='binary',
+                    file_types=['image'],
+                    height=120,
+                    elem_id='upload',
+                )
+            with gr.Column(scale=3, min_width=320):
+                gr.Markdown('or pick a sample', elem_classes='caption')
+                samples = [str(path) for path in self.options.samples]
+                self.samples = _gallery(samples, 'samples', columns=6, height=120)
         with gr.Row(elem_id='work'):
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_picture()
@@ -169,51 +159,45 @@ class Page:
             self.parts = gr.CheckboxGroup(
                 list(PARTS), value=list(PARTS), label='Show', elem_id='parts', min_width=200
             )
-        with gr.Row():
-            off = bool(self.options.detector_note)
-            self.detect = gr.Button(
-                'Find all objects', variant='primary', interactive=not off, elem_id='detect'
-            )
-            self.remove = gr.Button('Remove selected', elem_id='remove')
-            self.clear = gr.Button('Clear', elem_id='clear')
-        if off:
-            gr.Markdown(self.options.detector_note, elem_id='note')
 
     def _lay_out_results(self) -> None:
-        self.objects = gr.Dataframe(
-            headers=HEADERS,
-            label='Objects; click a row to select it',
-            interactive=False,
-            buttons=[],
-            elem_id='objects',
-            max_height=240,
-        )
-        most = self.completer.max_hypotheses
+        note = self.options.detector_note
+        with gr.Row():
+            self.detect = gr.Button(
+                'Find all', variant='primary', interactive=not note, elem_id='detect', min_width=90
+            )
+            self.remove = gr.Button('Remove selected', elem_id='remove', min_width=90)
+            self.clear = gr.Button('Clear', elem_id='clear', min_width=90)
+        if note:
+            gr.Markdown(note, elem_id='note', elem_classes='caption')
+        most = self.actions.completer.max_hypotheses
         self.number = gr.Slider(
             1,
             max(2, most),
             value=min(4, most),
             step=1,
             label='Guesses for each object',
-            interactive=most > 1,
+            visible=most > 1,
             elem_id='number',
         )
-        self.guesses = gr.Gallery(
-            label='Guesses of the selected object; click one to show it',
-            columns=4,
-            height=190,
-            allow_preview=False,
+        gr.Markdown(OBJECTS_LABEL, elem_classes='caption')
+        self.objects = gr.Dataframe(
+            headers=HEADERS,
+            show_label=False,
             interactive=False,
-            object_fit='contain',
             buttons=[],
-            elem_id='guesses',
+            elem_id='objects',
+            max_height=220,
         )
+        gr.Markdown(GUESSES_LABEL, elem_classes='caption')
+        self.guesses = _gallery(None, 'guesses', columns=4, height=130)
+        gr.Markdown(GRAPH_LABEL, elem_classes='caption')
         self.graph = gr.Image(
-            label='Who hides whom: arrows lead from front to back',
+            show_label=False,
             interactive=False,
             buttons=[],
-            height=220,
-            placeholder='Appears once one object hides a part of another.',
+            height=200,
+            placeholder='Nothing hides anything here',
             elem_id='graph',
         )
         self.download = gr.DownloadButton(
@@ -224,17 +208,16 @@ class Page:
 
     def _connect(self) -> None:
         """Say what answers which part."""
-        look = [self.opacity, self.parts]
-        self._on(self.upload.upload, self.open_upload, [self.upload, *look], 'model')
-        self._on(self.samples.select, self.open_sample, look, 'model')
-        self._on(self.canvas.select, self.click, [self.mode, self.number, *look], 'model')
-        self._on(self.detect.click, self.find_all, [self.number, *look], 'model')
-        self._on(self.objects.select, self.select_object, look, 'look')
-        self._on(self.guesses.select, self.select_guess, look, 'look')
-        self._on(self.remove.click, self.remove_selected, look, 'look')
-        self._on(self.clear.click, self.clear_all, look, 'look')
+        self._on(self.upload.upload, self.open_upload, [self.upload], 'model')
+        self._on(self.samples.select, self.open_sample, [], 'model')
+        self._on(self.canvas.select, self.click, [self.mode, self.number], 'model')
+        self._on(self.detect.click, self.find_all, [self.number], 'model')
+        self._on(self.objects.select, self.select_object, [], 'look')
+        self._on(self.guesses.select, self.select_guess, [], 'look')
+        self._on(self.remove.click, self.remove_selected, [], 'look')
+        self._on(self.clear.click, self.clear_all, [], 'look')
         for part in (self.opacity, self.parts):
-            self._on(part.change, self.redraw, look, 'look', 'always_last')
+            self._on(part.change, self.redraw, [], 'look', 'always_last')
 
     def _on(
         self,
@@ -248,7 +231,7 @@ class Page:
         outputs = [self.bench, self.upload, self.canvas, self.status, self.objects, self.guesses]
         event(
             handler,
-            [self.bench, *inputs],
+            [self.bench, self.opacity, self.parts, *inputs],
             [*outputs, self.graph, self.download],
             concurrency_id=group,
             concurrency_limit=1 if group == 'model' else 4,
@@ -261,18 +244,15 @@ class Page:
     def open_upload(
         self,
         bench: Workbench | None,
-        content: bytes,
         opacity: float,
         parts: list[str],
+        content: bytes,
         request: gr.Request,
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Take an uploaded picture."""
-
-        def work() -> Workbench:
-            self._count(request)
-            return Workbench(read_upload(content, self.options.upload), 'upload')
-
-        return self._open(work, opacity, parts)
+        return self._open(
+            lambda: self.actions.open_upload(content, _client(request)), opacity, parts
+        )
 
     def open_sample(
         self,
@@ -281,109 +261,65 @@ class Page:
         parts: list[str],
         picked: gr.SelectData,
         request: gr.Request,
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Take a picture that ships."""
-
-        def work() -> Workbench:
-            self._count(request)
-            if picked.index not in range(len(self.options.samples)):
-                raise WorkError('There is no such sample.')
-            path = self.options.samples[picked.index]
-            image = fit_side(read_rgb(str(path)), self.options.upload.work_side)
-            return Workbench(image, path.stem)
-
-        return self._open(work, opacity, parts)
+        return self._open(
+            lambda: self.actions.open_sample(picked.index, _client(request)), opacity, parts
+        )
 
     def click(
         self,
         bench: Workbench | None,
-        mode: str,
-        number: int,
         opacity: float,
         parts: list[str],
+        mode: str,
+        number: int,
         at: gr.SelectData,
         request: gr.Request,
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Answer a click into the picture."""
 
         def work(bench: Workbench) -> str:
-            self._count(request)
-            zoom = zoom_of(bench.image)
-            x, y = (float(value) // zoom for value in at.index)
-            if mode == 'click':
-                self.completer.add_click(bench, x, y, int(number))
-            elif mode == 'box':
-                self.completer.add_corner(bench, x, y, int(number))
-                if bench.corner is not None:
-                    return 'Now click the opposite corner.'
-            else:
-                self.completer.correct(bench, x, y, int(mode == 'on'), int(number))
-            return describe_bench(bench)
+            return self.actions.click(bench, mode, at.index, int(number), _client(request))
 
         return self._answer(bench, work, opacity, parts)
 
     def find_all(
         self,
         bench: Workbench | None,
-        number: int,
         opacity: float,
         parts: list[str],
+        number: int,
         request: gr.Request,
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Let the detector find all objects."""
 
         def work(bench: Workbench) -> str:
-            self._count(request)
-            found = self.completer.detect(bench, int(number))
-            return f'{found} objects were found. {describe_bench(bench)}'
+            return self.actions.find_all(bench, int(number), _client(request))
 
         return self._answer(bench, work, opacity, parts)
 
     def select_object(
         self, bench: Workbench | None, opacity: float, parts: list[str], picked: gr.SelectData
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Select the object of a row."""
-
-        def work(bench: Workbench) -> str:
-            bench.select(int(picked.index[0]))
-            return describe_bench(bench)
-
-        return self._answer(bench, work, opacity, parts)
+        return self._answer(bench, lambda one: one.select(int(picked.index[0])), opacity, parts)
 
     def select_guess(
         self, bench: Workbench | None, opacity: float, parts: list[str], picked: gr.SelectData
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Show another guess of the selected object."""
+        return self._answer(bench, lambda one: one.choose(int(picked.index)), opacity, parts)
 
-        def work(bench: Workbench) -> str:
-            bench.choose(int(picked.index))
-            return describe_bench(bench)
-
-        return self._answer(bench, work, opacity, parts)
-
-    def remove_selected(
-        self, bench: Workbench | None, opacity: float, parts: list[str]
-    ) -> dict[Any, Any]:
+    def remove_selected(self, bench: Workbench | None, opacity: float, parts: list[str]) -> Answer:
         """Take the selected object away."""
+        return self._answer(bench, Workbench.remove_selected, opacity, parts)
 
-        def work(bench: Workbench) -> str:
-            bench.remove_selected()
-            return describe_bench(bench)
-
-        return self._answer(bench, work, opacity, parts)
-
-    def clear_all(
-        self, bench: Workbench | None, opacity: float, parts: list[str]
-    ) -> dict[Any, Any]:
+    def clear_all(self, bench: Workbench | None, opacity: float, parts: list[str]) -> Answer:
         """Take all objects away."""
+        return self._answer(bench, Workbench.clear, opacity, parts)
 
-        def work(bench: Workbench) -> str:
-            bench.clear()
-            return describe_bench(bench)
-
-        return self._answer(bench, work, opacity, parts)
-
-    def redraw(self, bench: Workbench | None, opacity: float, parts: list[str]) -> dict[Any, Any]:
+    def redraw(self, bench: Workbench | None, opacity: float, parts: list[str]) -> Answer:
         """Draw the picture anew; no model runs."""
         if bench is None:
             return {self.status: status_text(NO_PICTURE)}
@@ -392,16 +328,7 @@ class Page:
 
     # --- answers ------------------------------------------------------------------------------
 
-    def _count(self, request: gr.Request) -> None:
-        """Count a model run of a client."""
-        client = request.client.host if request.client else 'unknown'
-        wait = self.runs.take(client)
-        if wait:
-            raise WorkError(f'That was too much in a short time; try again in {wait + 1:.0f} s.')
-
-    def _open(
-        self, work: Callable[[], Workbench], opacity: float, parts: list[str]
-    ) -> dict[Any, Any]:
+    def _open(self, work: Callable[[], Workbench], opacity: float, parts: list[str]) -> Answer:
         """Start over with another picture; the drop zone is emptied in any case."""
         try:
             bench = work()
@@ -416,20 +343,19 @@ class Page:
     def _answer(
         self,
         bench: Workbench | None,
-        work: Callable[[Workbench], str],
+        work: Callable[[Workbench], str | None],
         opacity: float,
         parts: list[str],
-    ) -> dict[Any, Any]:
+    ) -> Answer:
         """Change a picture's objects and show what became of it, or say in a sentence why not."""
         if bench is None:
             return {self.status: status_text(NO_PICTURE, wrong=True)}
         start = time.perf_counter()
         with bench.lock:
             try:
-                text = work(bench)
+                text = work(bench) or describe_bench(bench)
                 seconds = time.perf_counter() - start
-                if seconds > 0.1:
-                    text += f' ({seconds:.1f} s)'
+                text += f' ({seconds:.1f} s)' if seconds > 0.1 else ''
                 return {self.bench: bench, **self._show(bench, text, opacity, parts)}
             except WorkError as error:
                 answer = self._show(bench, '', opacity, parts)
@@ -437,41 +363,37 @@ class Page:
             except Exception as error:
                 return {self.status: _report(error)}
 
-    def _show(
-        self, bench: Workbench, text: str, opacity: float, parts: list[str]
-    ) -> dict[Any, Any]:
+    def _show(self, bench: Workbench, text: str, opacity: float, parts: list[str]) -> Answer:
         """What the parts of the page show of a picture."""
-        current, selected = bench.current, bench.selected
-        guesses: list[tuple[np.ndarray, str]] = []
-        if current is not None and selected is not None:
-            guesses = [
-                (
-                    draw_thumbnail(bench.image, current, place, object_color(selected)),
-                    f'{100 * score:.0f} %',
-                )
-                for place, (_, score) in enumerate(current.wholes)
-            ]
-        occlusions = bench.occlusions()
-        graph = draw_order_graph(occlusions, len(bench.objects), GRAPH_SIDE) if occlusions else None
+        view = make_view(bench, _share(opacity), parts, self.folder.path)
+        file = None if view.download is None else str(view.download)
         return {
-            self.canvas: draw_canvas(bench, _share(opacity), parts),
+            self.canvas: view.canvas,
             self.status: status_text(text),
-            self.objects: table_rows(bench),
-            self.guesses: gr.update(
-                value=guesses, selected_index=current.chosen if current else None
-            ),
-            self.graph: graph,
-            self.download: self._offer(bench),
+            self.objects: view.rows,
+            self.guesses: gr.update(value=view.guesses, selected_index=view.chosen),
+            self.graph: view.graph,
+            self.download: gr.update(value=file, interactive=file is not None),
         }
 
-    def _offer(self, bench: Workbench) -> Any:
-        """The download button, with a file behind it where there is something to take home."""
-        if not bench.objects:
-            return gr.update(value=None, interactive=False)
-        folder = self.folder.path / secrets.token_hex(16)
-        folder.mkdir()
-        path = write_masks(folder / f'{bench.name}_masks.zip', bench)
-        return gr.update(value=str(path), interactive=True)
+
+def _gallery(pictures: list[str] | None, name: str, columns: int, height: int) -> Any:
+    return gr.Gallery(
+        pictures,
+        show_label=False,
+        columns=columns,
+        rows=1,
+        height=height,
+        allow_preview=False,
+        interactive=False,
+        object_fit='cover',
+        buttons=[],
+        elem_id=name,
+    )
+
+
+def _client(request: gr.Request) -> str:
+    return request.client.host if request.client else 'unknown'
 
 
 def _share(opacity: float) -> float:
@@ -480,6 +402,5 @@ def _share(opacity: float) -> float:
 
 def _report(error: Exception) -> str:
     """Write a defect to the log, and tell the visitor no more than that there is one."""
-    print_log(f'{type(error).__name__}: {error}', 'current', logging.ERROR)
-    logging.getLogger(__name__).exception('a request failed')
+    logging.getLogger(__name__).error('a request failed', exc_info=error)
     return status_text(FAILURE, wrong=True)
