@@ -75,5 +75,6 @@ setup(
         'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
+    entry_points={'console_scripts': ['c2fseg = c2fseg.cli.main:main']},
     zip_safe=False,
 )

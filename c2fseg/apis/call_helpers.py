@@ -44,6 +44,23 @@ def error_text(error: Exception) -> str:
     return str(error.args[0]) if isinstance(error, KeyError) else str(error)
 
 
+def check_guesses(model: Any, num_hypotheses: int) -> None:
+    """Check that a model can make so many guesses for an object.
+
+    Args:
+        model: The model.
+        num_hypotheses: Whole shapes to guess.
+
+    Raises:
+        ValueError: It makes one guess only.
+    """
+    if num_hypotheses != 1 and not hasattr(getattr(model, 'test_cfg', None), 'num_hypotheses'):
+        raise ValueError(
+            f'{type(model).__name__} makes one guess for an object: expected num_hypotheses=1, got '
+            f'{num_hypotheses}'
+        )
+
+
 @contextmanager
 def seeded(model: Any, seed: int, num_hypotheses: int = 1) -> Iterator[None]:
     """Give the model's decoding a seed and a number of guesses for the time of a call.
@@ -56,19 +73,14 @@ def seeded(model: Any, seed: int, num_hypotheses: int = 1) -> Iterator[None]:
     Raises:
         ValueError: The model makes one guess only, and several are asked for.
     """
+    check_guesses(model, num_hypotheses)
     settings = getattr(model, 'test_cfg', None)
-    dataclass = is_dataclass(settings) and not isinstance(settings, type)
-    changes = {'seed': seed} if dataclass else {}
-    if hasattr(settings, 'num_hypotheses'):
-        changes['num_hypotheses'] = num_hypotheses
-    elif num_hypotheses != 1:
-        raise ValueError(
-            f'{type(model).__name__} makes one guess for an object: expected num_hypotheses=1, got '
-            f'{num_hypotheses}'
-        )
-    if not changes:
+    if settings is None or isinstance(settings, type) or not is_dataclass(settings):
         yield  # nothing random
         return
+    changes: dict[str, Any] = {'seed': seed}
+    if hasattr(settings, 'num_hypotheses'):
+        changes['num_hypotheses'] = num_hypotheses
     model.test_cfg = replace(cast(Any, settings), **changes)
     try:
         yield

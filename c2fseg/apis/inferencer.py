@@ -3,60 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from c2fseg.apis.call_helpers import (
-    INPUT_ERRORS,
-    check_options,
-    error_text,
-    progress_bar,
-    sample_name,
-    seeded,
-)
+from c2fseg.apis.call_helpers import check_guesses, check_options
+from c2fseg.apis.call_options import SAVE, CallOptions, OutputOptions
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
-from c2fseg.apis.inputs import ImageSource, decode_object, list_images
+from c2fseg.apis.inputs import is_camera, list_images
 from c2fseg.apis.model_files import GENERAL_MODEL, find_weights
-from c2fseg.apis.object_finders import ObjectFinder, choose_finder, choose_source
+from c2fseg.apis.object_finders import choose_finder, choose_source
+from c2fseg.apis.picture_outputs import (
+    DRAWINGS,
+    MASKS,
+    PictureOutputs,
+    call_settings,
+    complete_pictures,
+)
+from c2fseg.apis.picture_stream import PictureStream
 from c2fseg.apis.pipeline import InferencePipeline
-from c2fseg.apis.results import object_result
 from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
 from c2fseg.apis.video_io import is_video_path
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource
-from c2fseg.mask_sources.mask_file import MaskEntry
 from c2fseg.registry import INFERENCERS, MASK_SOURCES
-from c2fseg.visualization import PanelObject, draw_picture, write_png
-from c2fseg.visualization.image_io import PicturePaths, safe_name, writable_folder
-
-
-@dataclass
-class _Picture:
-    """A picture under way: its results, and the objects that the model still has to see."""
-
-    image: np.ndarray | None
-    entry: dict[str, Any]
-    waiting: int = 0
-    drawn: dict[int, PanelObject] = field(default_factory=dict)
-    drawing: str | None = None
-
-
-@dataclass
-class _Job:
-    """One object on its way through the model."""
-
-    picture: _Picture
-    place: int
-    visible: np.ndarray
-    packed: dict[str, Any]
-    info: dict[str, Any]
+from c2fseg.visualization.image_io import unique_stems, writable_folder
 
 
 @INFERENCERS.register_module()
@@ -129,18 +102,21 @@ class AmodalInferencer:
         return_arrays: bool = True,
         post_process: bool = False,
         on_error: str = 'raise',
+        save: Sequence[str] = SAVE,
+        resume: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        recursive: bool = False,
     ) -> dict[str, Any]:
-        """Complete the objects of pictures, or of a video file with :meth:`complete_video`.
+        """Complete the objects of pictures, or of a video with :meth:`complete_video`.
 
         The visible masks are given, or found by the mask source: by itself, or after boxes or
-        points.
-
-        The result of an object depends on the picture, its visible mask and the seed; neither on
-        the batch size nor on the other objects.
+        points. The result of an object depends on the picture, its visible mask and the seed;
+        neither on the batch size nor on the other objects.
 
         Args:
-            images: Path, folder, glob pattern, RGB array (H, W, 3) uint8, or a list of these; or
-                the path of one video file, which is drawn as an MP4 file.
+            images: Path, folder, glob pattern, text file with a path a line, RGB array (H, W, 3)
+                uint8, or a list of these; or one video: its path, or a webcam, by its number or as
+                ``'webcam:0'``.
             visible_masks: The visible parts, at the size of the picture. One picture: an array
                 (H, W) or (M, H, W), or a list of masks and RLE dicts. Several: one such entry for
                 each. Or the path of a JSON file: KINS, COCO, or a COCO result list. An array or
@@ -149,15 +125,22 @@ class AmodalInferencer:
                 picture.
             points: Clicks on each object: (x, y), (x, y, label) with label 1 on the object and 0
                 beside it, or several of these; or a list with such a list for each picture.
-            num_hypotheses: Whole shapes to guess for each object.
+            num_hypotheses: Whole shapes to guess for each object; of pictures only.
             batch_size: Objects that the model sees at once, over all pictures.
-            out_dir: Folder for one PNG a picture, made where it is missing; None draws nothing.
+            out_dir: Folder for what ``save`` names, made where it is missing; docs/inference.md.
             progress: Show a bar while several pictures are under way.
             seed: Seed of the decoding.
             return_arrays: Return masks as arrays beside the RLE.
             post_process: Add the given visible part to the amodal and coarse masks.
             on_error: What an unusable picture or mask does: ``'raise'``, or ``'skip'``: its entry
                 holds ``'error'`` with the reason and all others are completed.
+            save: What is written: ``'pictures'`` (a drawing of each), ``'masks'`` (a PNG for each)
+                and ``'json'`` (``predictions.json``, ``errors.json``, and the journal).
+            resume: Go on with an interrupted call of the same inputs and options: pictures that its
+                journal holds are not done again.
+            shard: (number, count): take only every count-th picture, from this one on; the calls of
+                all numbers together do the work, and :func:`merge_results` ends it.
+            recursive: Look for pictures in the folders of a folder, too.
 
         Returns:
             ``predictions``, one entry a picture in the order given: ``image`` (its name), ``size``
@@ -165,85 +148,141 @@ class AmodalInferencer:
             ``amodal_rle``, ``visible_rle``, ``coarse_rle`` (of models with a coarse stage),
             ``score`` (mean probability inside the amodal mask), ``box`` (xyxy px, end exclusive,
             of the amodal mask), ``occlusion_rate`` (share of the whole object that is hidden),
-            what the mask file says of it (``annotation_id``, ``category_id``, ``category``), and
-            with ``return_arrays`` ``visible_mask``, ``amodal_mask``, ``coarse_mask``: (H, W) bool.
-            ``visualization``, the paths of the drawings, None where there is none. Of a video,
-            what :meth:`complete_video` returns is the only prediction.
+            what the mask file or source says of it (``image_id``, ``annotation_id``,
+            ``category_id``, ``category``, ``visible_score``), and with ``return_arrays``
+            ``visible_mask``, ``amodal_mask``, ``coarse_mask``: (H, W) bool. ``visualization``, the
+            paths of the drawings, None where there is none. Of a video, what
+            :meth:`complete_video` returns is the only prediction.
 
         Raises:
             FileNotFoundError, OSError: A picture or a mask file cannot be read, or ``out_dir`` not
                 be written to.
-            TypeError, ValueError, KeyError: Pictures and masks do not fit, or a mask is empty.
+            TypeError, ValueError, KeyError: Pictures and masks do not fit, or a mask is empty;
+                there is no way to masks, or more than one; a journal is of another call.
         """
-        check_options(batch_size, seed, on_error, num_hypotheses)
-        if is_video_path(images):
-            if num_hypotheses != 1:
-                raise ValueError('num_hypotheses is for pictures; leave it out for a video')
-            name = f'{safe_name(Path(images).stem)}.mp4'
-            result = self.complete_video(
-                images,
-                visible_masks,
-                boxes=boxes,
-                points=points,
-                batch_size=batch_size,
-                out=None if out_dir is None else writable_folder(out_dir) / name,
-                return_arrays=return_arrays,
-                seed=seed,
-                progress=progress,
-                post_process=post_process,
-                on_error=on_error,
-            )
-            drawn = [] if out_dir is None else [result['out']]
+        options = CallOptions(
+            num_hypotheses, batch_size, seed, return_arrays, post_process, on_error
+        )
+        output = OutputOptions(out_dir, save, resume, shard)
+        if is_video_path(images) or is_camera(images):
+            prompts = {'boxes': boxes, 'points': points}
+            result = self._video_call(images, visible_masks, prompts, options, output, progress)
+            drawn = [] if result['out'] is None else [result['out']]
             return {'predictions': [result], 'visualization': drawn}
-        sources, alone = list_images(images)
+        work = self._pictures(
+            images, visible_masks, boxes, points, options, output, progress, recursive
+        )
+        predictions = list(work)
+        drawn = []
+        if output.out_dir is not None and 'pictures' in save:
+            drawn = [entry['visualization'] for entry in predictions]
+        return {'predictions': predictions, 'visualization': drawn}
+
+    def stream(
+        self,
+        images: Any,
+        visible_masks: Any = None,
+        boxes: Any = None,
+        points: Any = None,
+        out_dir: str | os.PathLike | None = None,
+        save: Sequence[str] = SAVE,
+        resume: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        recursive: bool = False,
+        progress: bool = False,
+        **options: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """Complete the objects of pictures one by one: memory does not grow with their number.
+
+        Args:
+            images, visible_masks, boxes, points: As for a call; pictures only.
+            out_dir, save, resume, shard, recursive, progress: As for a call.
+            options: ``num_hypotheses``, ``batch_size``, ``seed``, ``return_arrays``,
+                ``post_process`` and ``on_error``, as for a call.
+
+        Returns:
+            Iterator over the entries of ``predictions``, in the order given, each as soon as it is
+            finished. With ``out_dir`` an entry holds its own ``visualization``.
+
+        Raises:
+            TypeError, ValueError, KeyError, OSError: As for a call; what can be told before the
+                work begins comes at once.
+        """
+        if is_video_path(images) or is_camera(images):
+            raise ValueError(f'{images} is a video: expected pictures; see complete_video')
+        output = OutputOptions(out_dir, save, resume, shard)
+        return self._pictures(
+            images,
+            visible_masks,
+            boxes,
+            points,
+            CallOptions(**options),
+            output,
+            progress,
+            recursive,
+        )
+
+    def _pictures(
+        self,
+        images: Any,
+        visible_masks: Any,
+        boxes: Any,
+        points: Any,
+        options: CallOptions,
+        output: OutputOptions,
+        progress: bool,
+        recursive: bool,
+    ) -> Iterator[dict[str, Any]]:
+        """Check all that can be checked, then give the pictures one by one."""
+        check_guesses(self.model, options.num_hypotheses)
+        sources, alone = list_images(images, recursive)
         finder = choose_finder(
             sources, alone, visible_masks, boxes, points, self.mask_source, self._prompt_source
         )
-        paths = None if out_dir is None else PicturePaths(out_dir)
-        options = {'return_arrays': return_arrays, 'post_process': post_process}
-        with seeded(self.model, seed, num_hypotheses):
-            pictures = self._complete_pictures(
-                sources, finder, options, paths, batch_size, progress, on_error
-            )
-        return {
-            'predictions': [picture.entry for picture in pictures],
-            'visualization': [] if paths is None else [picture.drawing for picture in pictures],
-        }
+        outputs = None
+        if output.folder is not None:
+            settings = {}
+            if 'json' in output.save:
+                settings = call_settings(self.model, sources, finder, options, output)
+            outputs = PictureOutputs(output, sources, settings)
+        drawn = output.folder is not None and 'pictures' in output.save
+        stream = PictureStream(self.model, self.pipeline, finder, options, drawn)
+        return complete_pictures(stream, sources, output.shard, outputs, progress)
 
-    def _complete_pictures(
+    def _video_call(
         self,
-        sources: list[ImageSource],
-        finder: ObjectFinder,
-        options: dict[str, bool],
-        paths: PicturePaths | None,
-        batch_size: int,
+        video: Any,
+        visible_masks: Any,
+        prompts: dict[str, Any],
+        options: CallOptions,
+        output: OutputOptions,
         progress: bool,
-        on_error: str,
-    ) -> list[_Picture]:
-        """Read picture after picture, and complete their objects in batches across pictures."""
-        pictures: list[_Picture] = []
-        pending: list[_Job] = []
-        with progress_bar(progress and len(sources) > 1) as bar:
-            task = bar.add_task('completing objects', total=len(sources))
-            for position, source in enumerate(sources):
-                picture = _Picture(None, {'image': source.name})
-                pictures.append(picture)
-                try:
-                    picture.image = source.read(self.pipeline.exif)
-                    (entries,) = finder.find([position], [picture.image])
-                except INPUT_ERRORS as error:
-                    _record(picture.entry, error, on_error)
-                    bar.advance(task)
-                    continue
-                pending.extend(self._prepare(picture, entries, on_error))
-                while len(pending) >= batch_size:
-                    self._run(pending[:batch_size], options, paths)
-                    del pending[:batch_size]
-                self._finish(picture, paths)
-                bar.advance(task)
-            if pending:
-                self._run(pending, options, paths)
-        return pictures
+    ) -> dict[str, Any]:
+        """Complete a video with the options of a call for pictures."""
+        if options.num_hypotheses != 1 or output.resume or output.shard != (0, 1):
+            raise ValueError(
+                'num_hypotheses, resume and shard are for pictures; leave them out for a video'
+            )
+        out = masks_out = None
+        if output.folder is not None:
+            name = unique_stems([str(video)])[0]
+            if 'pictures' in output.save:
+                out = writable_folder(output.folder / DRAWINGS) / f'{name}.mp4'
+            if 'masks' in output.save:
+                masks_out = writable_folder(output.folder / MASKS) / f'{name}.json'
+        return self.complete_video(
+            video,
+            visible_masks,
+            batch_size=options.batch_size,
+            out=out,
+            masks_out=masks_out,
+            return_arrays=options.return_arrays,
+            seed=options.seed,
+            progress=progress,
+            post_process=options.post_process,
+            on_error=options.on_error,
+            **prompts,
+        )
 
     def complete_video(
         self,
@@ -338,59 +377,3 @@ class AmodalInferencer:
             device = next(self.model.parameters(), torch.empty(0)).device
             self._prompt_sources[kind] = MASK_SOURCES.build(dict(type=kind, device=str(device)))
         return self._prompt_sources[kind]
-
-    def _prepare(
-        self, picture: _Picture, entries: list[MaskEntry], on_error: str
-    ) -> Iterator[_Job]:
-        """Decode, crop and pack the objects of a picture."""
-        image = picture.image
-        assert image is not None
-        size = (image.shape[0], image.shape[1])
-        picture.entry.update(size=size, objects=[dict(entry.info) for entry in entries])
-        # All objects count from the start, so that no batch finds the picture done too early.
-        picture.waiting = len(entries)
-        for place, entry in enumerate(entries):
-            where = f'Object {place} of {picture.entry["image"]}'
-            if 'annotation_id' in entry.info:
-                where += f' (annotation {entry.info["annotation_id"]})'
-            try:
-                visible = decode_object(entry, size, where)
-            except INPUT_ERRORS as error:
-                _record(picture.entry['objects'][place], error, on_error)
-                picture.waiting -= 1
-                continue
-            packed = self.pipeline(image, visible, sample_name(visible), picture.entry['image'])
-            yield _Job(picture, place, visible, packed, entry.info)
-
-    @torch.inference_mode()
-    def _run(self, jobs: list[_Job], options: dict[str, bool], paths: PicturePaths | None) -> None:
-        """Send objects through the model and put their results into their pictures."""
-        model: Any = self.model
-        samples = model.test_step(pseudo_collate([job.packed for job in jobs]))
-        for job, sample in zip(jobs, samples, strict=True):
-            result, drawing = object_result(sample, job.visible, job.info, **options)
-            job.picture.entry['objects'][job.place] = result
-            job.picture.waiting -= 1
-            if paths is not None:
-                job.picture.drawn[job.place] = drawing
-            self._finish(job.picture, paths)
-
-    def _finish(self, picture: _Picture, paths: PicturePaths | None) -> None:
-        """Draw a picture whose objects are all done, and let it go."""
-        if picture.waiting or picture.image is None:
-            return
-        if paths is not None:
-            places = sorted(picture.drawn)
-            drawn = draw_picture(picture.image, [picture.drawn[place] for place in places])
-            picture.drawing = str(write_png(paths.choose(picture.entry['image']), drawn))
-        picture.image = None
-        picture.drawn.clear()
-
-
-def _record(entry: dict[str, Any], error: Exception, on_error: str) -> None:
-    """Write an error into an entry, or raise it again."""
-    if on_error == 'raise':
-        raise error
-    entry['error'] = error_text(error)
-    if 'image' in entry:
-        entry.setdefault('objects', [])

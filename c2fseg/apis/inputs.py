@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from c2fseg.datasets.image_io import read_rgb
 from c2fseg.mask_sources.mask_file import MaskEntry, MaskFile
 from c2fseg.structures import decode_mask
 
+LIST_SUFFIX = '.txt'
+CAMERA = re.compile(r'webcam:\d+')
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 MASK_FORMS = (
     'masks (H, W) or (M, H, W) as an array, a list of masks or RLE dicts, one such entry for each '
@@ -54,11 +58,20 @@ class ImageSource:
         return self.array
 
 
-def list_images(images: Any) -> tuple[list[ImageSource], bool]:
+def is_camera(given: Any) -> bool:
+    """Whether something names a webcam: a number, or ``'webcam:0'``."""
+    if isinstance(given, str):
+        return CAMERA.fullmatch(given) is not None
+    return isinstance(given, Integral) and not isinstance(given, bool)
+
+
+def list_images(images: Any, recursive: bool = False) -> tuple[list[ImageSource], bool]:
     """List the pictures that the user named.
 
     Args:
-        images: Path of a picture, folder, glob pattern, RGB array (H, W, 3), or a list of these.
+        images: Path of a picture, folder, glob pattern, text file with a path a line, RGB array
+            (H, W, 3), or a list of these.
+        recursive: Look into the folders of a folder, too.
 
     Returns:
         The pictures in the order given (folders and patterns sorted), and whether it is one picture
@@ -73,7 +86,7 @@ def list_images(images: Any) -> tuple[list[ImageSource], bool]:
             return [ImageSource(f'image_{i}', image) for i, image in enumerate(images)], False
         return [ImageSource('image_0', images)], True
     if isinstance(images, (str, os.PathLike)):
-        paths = _list_paths(images)
+        paths = _list_paths(images, recursive)
         alone = len(paths) == 1 and Path(images) == Path(paths[0])
         return [ImageSource(path) for path in paths], alone
     if isinstance(images, Sequence):
@@ -82,28 +95,33 @@ def list_images(images: Any) -> tuple[list[ImageSource], bool]:
             if isinstance(image, np.ndarray):
                 sources.append(ImageSource(f'image_{len(sources)}', image))
             elif isinstance(image, (str, os.PathLike)):
-                sources.extend(ImageSource(path) for path in _list_paths(image))
+                sources.extend(ImageSource(path) for path in _list_paths(image, recursive))
             else:
                 raise TypeError(f'A picture is a path or an array, got {type(image).__name__}')
         return sources, False
     raise TypeError(
-        'images is a path, a folder, a glob pattern, an RGB array or a list of these, got '
+        'images is a path, a folder, a glob pattern, a .txt file of paths, an RGB array or a list '
+        'of these, or one video, got '
         f'{type(images).__name__}'
     )
 
 
-def _list_paths(name: str | os.PathLike) -> list[str]:
+def _list_paths(name: str | os.PathLike, recursive: bool) -> list[str]:
     text = os.path.expanduser(os.fspath(name))
     if os.path.isdir(text):
-        found = [
-            os.path.join(text, one)
-            for one in sorted(os.listdir(text))
-            if one.lower().endswith(IMAGE_SUFFIXES) and not one.startswith('.')
-        ]
+        found = _list_folder(text, recursive)
         if not found:
             raise FileNotFoundError(
-                f'No picture in folder {text} (looked for {", ".join(IMAGE_SUFFIXES)})'
+                f'No picture in folder {text} (looked for {", ".join(IMAGE_SUFFIXES)}'
+                f'{"" if recursive else "; recursive=True looks into its folders too"})'
             )
+        return found
+    if text.lower().endswith(LIST_SUFFIX) and os.path.isfile(text):
+        lines = Path(text).read_text(encoding='utf-8').splitlines()
+        found = [os.path.expanduser(line.strip()) for line in lines]
+        found = [line for line in found if line and not line.startswith('#')]
+        if not found:
+            raise FileNotFoundError(f'{text} names no picture: expected a path on each line')
         return found
     if not os.path.exists(text) and glob.has_magic(text):
         found = sorted(path for path in glob.glob(text, recursive=True) if os.path.isfile(path))
@@ -112,6 +130,19 @@ def _list_paths(name: str | os.PathLike) -> list[str]:
         return found
     # A missing file is reported when its turn comes, so that skipping can skip it.
     return [text]
+
+
+def _list_folder(folder: str, recursive: bool) -> list[str]:
+    """The pictures of a folder, sorted; hidden files and folders are left out."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if recursive and not one.startswith('.'))
+        found += [
+            os.path.join(root, one)
+            for one in sorted(names)
+            if one.lower().endswith(IMAGE_SUFFIXES) and not one.startswith('.')
+        ]
+    return found
 
 
 class VisibleMasks:
@@ -162,6 +193,8 @@ class VisibleMasks:
         if self.file is not None:
             return self.file.find(source.name)
         given = as_array(self.entries[position])
+        if isinstance(given, MaskEntry):
+            return [given]
         if isinstance(given, Mapping):
             return [MaskEntry(given)]
         if isinstance(given, np.ndarray) and given.ndim == 2:
@@ -169,7 +202,7 @@ class VisibleMasks:
         if isinstance(given, np.ndarray) and given.ndim == 3:
             return [MaskEntry(mask) for mask in given]
         if isinstance(given, Sequence) and not isinstance(given, str):
-            return [MaskEntry(mask) for mask in given]
+            return [one if isinstance(one, MaskEntry) else MaskEntry(one) for one in given]
         what = f'shape {given.shape}' if isinstance(given, np.ndarray) else type(given).__name__
         raise TypeError(f'Masks of {source.name}: expected {MASK_FORMS}; got {what}')
 
@@ -239,5 +272,5 @@ def _holds_masks(entry: Any) -> bool:
     if isinstance(entry, (np.ndarray, torch.Tensor)):
         return entry.ndim == 3
     if isinstance(entry, Sequence) and not isinstance(entry, str) and entry:
-        return isinstance(entry[0], (np.ndarray, torch.Tensor, Mapping))
+        return isinstance(entry[0], (np.ndarray, torch.Tensor, Mapping, MaskEntry))
     return False

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # The recipe whose weights serve where nothing is known of the pictures.
 GENERAL_MODEL = 'c2f_general'
+# The one that takes videos where nothing else is said.
+VIDEO_MODEL = 'c2f_shapes_video'
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -62,6 +64,18 @@ def find_config(name: str | os.PathLike) -> Path:
     raise FileNotFoundError(
         f'{name} is neither a config file nor a recipe that ships; the recipes are: {names}'
     )
+
+
+def recipe_path(name: str) -> str:
+    """The config of a recipe that ships, by its bare name; any other name as it is.
+
+    Args:
+        name: Path of a config file, or a name such as ``c2f_kins``.
+    """
+    path = Path(name)
+    if path.suffix or path.is_file() or name not in config_names():
+        return name
+    return str(find_config(name))
 
 
 def find_weights(config_path: str | os.PathLike) -> Path:

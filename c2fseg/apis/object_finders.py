@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from c2fseg.apis.fingerprint import digest, file_digest
 from c2fseg.apis.inputs import ImageSource, VisibleMasks
 from c2fseg.apis.prompts import PicturePrompts, read_prompts
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, VisibleObject
@@ -45,6 +46,10 @@ class ObjectFinder(ABC):
             KeyError, TypeError, ValueError: Masks or prompts do not fit a picture.
         """
 
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What the objects depend on beside the pictures, as a short text."""
+
 
 class GivenMasks(ObjectFinder):
     """Takes the masks that the user gave.
@@ -59,6 +64,11 @@ class GivenMasks(ObjectFinder):
     def find(self, positions: Sequence[int], images: Sequence[np.ndarray]) -> list[list[MaskEntry]]:
         """See :class:`ObjectFinder`."""
         return [self.masks.objects(position) for position in positions]
+
+    def fingerprint(self) -> str:
+        """See :class:`ObjectFinder`."""
+        file = self.masks.file
+        return f'given {digest(self.masks.entries) if file is None else file_digest(file.path)}'
 
 
 class SourceMasks(ObjectFinder):
@@ -84,13 +94,30 @@ class SourceMasks(ObjectFinder):
     def find(self, positions: Sequence[int], images: Sequence[np.ndarray]) -> list[list[MaskEntry]]:
         """See :class:`ObjectFinder`."""
         pictures = [self._picture(*pair) for pair in zip(positions, images, strict=True)]
-        return [[_entry(one) for one in found] for found in self.source.find(pictures)]
+        found = self.source.find(pictures)
+        name = type(self.source).__name__
+        if len(found) != len(pictures):
+            raise ValueError(
+                f'{name}.find gave {len(found)} lists of objects for {len(pictures)} pictures: '
+                'expected one for each'
+            )
+        for picture, objects in zip(pictures, found):
+            prompts = picture.points if picture.boxes is None else picture.boxes
+            if prompts is not None and len(prompts) != len(objects):
+                raise ValueError(
+                    f'{name}.find gave {len(objects)} objects for {len(prompts)} prompts in '
+                    f'{picture.name}: expected one for each'
+                )
+        return [[_entry(one) for one in objects] for objects in found]
+
+    def fingerprint(self) -> str:
+        """See :class:`ObjectFinder`."""
+        return f'{type(self.source).__name__} {digest((self.source, self.prompts))}'
 
     def _picture(self, position: int, image: np.ndarray) -> Picture:
         picture = Picture(image, self.names[position])
         if self.prompts is not None:
             prompts = self.prompts[position]
-            prompts.check_inside((image.shape[0], image.shape[1]), picture.name)
             picture.boxes, picture.points = prompts.boxes, prompts.points
         return picture
 

@@ -28,31 +28,6 @@ class PicturePrompts:
     boxes: np.ndarray | None = None
     points: list[np.ndarray] | None = None
 
-    def check_inside(self, size: tuple[int, int], name: str) -> None:
-        """Refuse what lies outside a picture.
-
-        Args:
-            size: (H, W).
-            name: Names the picture in messages.
-
-        Raises:
-            ValueError: A box does not overlap the picture, or a click lies beside it.
-        """
-        height, width = size
-        for number, (x1, y1, x2, y2) in enumerate(() if self.boxes is None else self.boxes):
-            if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
-                raise ValueError(
-                    f'Box {number} of {name}, ({x1:g}, {y1:g}, {x2:g}, {y2:g}), lies outside the '
-                    f'picture of width {width} and height {height}'
-                )
-        for number, clicks in enumerate(self.points or ()):
-            for x, y, _ in clicks:
-                if not (0 <= x < width and 0 <= y < height):
-                    raise ValueError(
-                        f'A point of object {number} of {name}, ({x:g}, {y:g}), lies outside the '
-                        f'picture of width {width} and height {height}'
-                    )
-
 
 def read_prompts(
     boxes: Any, points: Any, names: Sequence[str], alone: bool
@@ -81,7 +56,7 @@ def read_prompts(
             one.boxes = read_boxes(given)
     if points is not None:
         for one, given in zip(prompts, _by_picture(points, names, alone, 'points', POINT_FORMS)):
-            one.points = read_points(given)
+            one.points = read_points(given, boxed=boxes is not None)
     for one, name in zip(prompts, names, strict=True):
         if one.boxes is not None and one.points is not None and len(one.boxes) != len(one.points):
             raise ValueError(
@@ -119,11 +94,12 @@ def read_boxes(given: Any) -> np.ndarray:
     return array
 
 
-def read_points(given: Any) -> list[np.ndarray]:
+def read_points(given: Any, boxed: bool = False) -> list[np.ndarray]:
     """Bring the clicks of one picture into one form.
 
     Args:
         given: See ``POINT_FORMS``; (x, y) and (x, y, label) by themselves are a single object.
+        boxed: The objects have boxes, so that none needs a point on it.
 
     Returns:
         For each object (P, 3) float64: x, y, label.
@@ -138,11 +114,13 @@ def read_points(given: Any) -> list[np.ndarray]:
     if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str):
         raise TypeError(f'points: expected {POINT_FORMS}; got {type(given).__name__}')
     objects = [given] if len(given) and np.isscalar(given[0]) else list(given)
-    return [_read_clicks(one, number) for number, one in enumerate(objects)]
+    return [_read_clicks(one, number, boxed) for number, one in enumerate(objects)]
 
 
-def _read_clicks(given: Any, number: int) -> np.ndarray:
+def _read_clicks(given: Any, number: int, boxed: bool) -> np.ndarray:
     array = _numbers(given, f'points of object {number}', POINT_FORMS)
+    if boxed and array.size == 0:
+        return np.zeros((0, 3))
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.shape[1] not in (2, 3) or not len(array):
@@ -156,7 +134,7 @@ def _read_clicks(given: Any, number: int) -> np.ndarray:
             f'points of object {number}: the third number is a label, 1 on the object or 0 beside '
             f'it; got {array[:, 2].tolist()}'
         )
-    if not array[:, 2].any():
+    if not boxed and not array[:, 2].any():
         raise ValueError(f'points of object {number}: at least one has to lie on it (label 1)')
     return array
 

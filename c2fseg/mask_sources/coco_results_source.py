@@ -58,6 +58,10 @@ class COCOResultsSource(BaseMaskSource):
             score = float(info.pop('visible_score', 1.0))
             if score < self.score_threshold:
                 continue
-            mask = to_rle(entry.visible, *picture.image.shape[:2])
+            try:
+                mask = to_rle(entry.visible, *picture.image.shape[:2])
+            except (TypeError, ValueError) as error:
+                where = f'{self.file.path}, object {len(found)} of {picture.name}'
+                raise type(error)(f'{where}: its mask cannot be used: {error}') from error
             found.append(VisibleObject(mask, score, info))
         return found

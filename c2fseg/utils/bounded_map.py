@@ -1,11 +1,11 @@
-"""Work spread over processes, of which only a little waits at any time."""
+"""Work of other processes, or of a thread, of which only a little waits at any time."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
 import cv2
@@ -71,3 +71,31 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def read_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], waiting: int
+) -> Iterator[Result]:
+    """Apply a function to items in a thread that is a little ahead of its caller.
+
+    Reading files and decoding pictures then go on while the caller computes.
+
+    Args:
+        function: What is applied; an error that it raises comes up at its item's turn.
+        items: What it is applied to, taken as they are needed.
+        waiting: Results that are made before they are asked for, at least 1.
+
+    Yields:
+        The results, in the order of the items.
+    """
+    pool = ThreadPoolExecutor(1)
+    futures: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            futures.append(pool.submit(function, item))
+            if len(futures) > waiting:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

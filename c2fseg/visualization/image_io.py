@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from c2fseg.utils.atomic_backend import write_whole
+
+# Bytes of a file name without number and suffix; file systems take 255 in all.
+LONGEST_STEM = 200
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> Path:
@@ -37,6 +41,36 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> Path:
         raise ValueError(f'{path}: {path.suffix!r} is no picture format; use .png') from error
     assert done, path
     return write_whole(path, data.tobytes(), sync=False)
+
+
+def write_masks(
+    folder: str | os.PathLike, masks: Iterable[tuple[str, np.ndarray]], former: str
+) -> Path:
+    """Write masks as PNGs of 0 and 255 into a folder, each whole or not at all.
+
+    Args:
+        folder: Target; other files in it stay.
+        masks: File names without suffix, and (H, W), in which every non-zero pixel counts.
+        former: Pattern of file names without suffix; what an earlier call wrote goes by it.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = set()
+    for name, mask in masks:
+        names.add(name)
+        done, data = cv2.imencode('.png', (mask != 0).astype(np.uint8) * 255)
+        assert done, name
+        write_whole(folder / f'{name}.png', data.tobytes(), sync=False)
+    for path in folder.glob('*.png'):
+        if re.fullmatch(former, path.stem) and path.stem not in names:
+            path.unlink()
+    return folder
 
 
 def writable_folder(folder: str | os.PathLike) -> Path:
@@ -69,30 +103,27 @@ def safe_name(name: str) -> str:
     return re.sub(r'[^\w.-]+', '_', name)
 
 
-class PicturePaths:
-    """Names of drawings: the picture's own name, numbered where two pictures share one.
+def unique_stems(names: Iterable[str]) -> list[str]:
+    """File names without suffix for pictures: their own, numbered where two share one.
 
     Args:
-        folder: Where the drawings go, made where it is missing.
+        names: Names or paths of the pictures.
 
-    Raises:
-        OSError: The folder cannot be written to.
+    Returns:
+        A name for each, safe as that of a file or folder, and different also where upper and lower
+        case are the same.
     """
-
-    def __init__(self, folder: str | os.PathLike) -> None:
-        self.folder = writable_folder(folder)
-        self._taken: set[str] = set()
-
-    def choose(self, image_name: str) -> Path:
-        """The path of the next drawing, ``.png``.
-
-        Args:
-            image_name: Name or path of the picture.
-        """
-        stem = name = safe_name(Path(image_name).stem)
-        number = 1
-        while name in self._taken:
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+    stems = []
+    for name in names:
+        stem = safe_name(Path(name).stem).encode()[:LONGEST_STEM].decode(errors='ignore') or '_'
+        number = counts.get(stem.casefold(), 0) + 1
+        found = stem if number == 1 else f'{stem}_{number}'
+        while found.casefold() in taken:
             number += 1
-            name = f'{stem}_{number}'
-        self._taken.add(name)
-        return self.folder / f'{name}.png'
+            found = f'{stem}_{number}'
+        counts[stem.casefold()] = number
+        taken.add(found.casefold())
+        stems.append(found)
+    return stems

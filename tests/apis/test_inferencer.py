@@ -247,7 +247,7 @@ def test_bad_picture_is_raised_or_recorded(hull, scene, tmp_path, kind, error):
     ('images', 'masks', 'error', 'words'),
     [
         ('nowhere/*.png', [], FileNotFoundError, 'No file fits'),
-        (3, [], TypeError, 'images is a path'),
+        (3.5, [], TypeError, 'images is a path'),
         ([3], [], TypeError, 'A picture is a path or an array'),
         (np.zeros((4, 4), np.uint8), [], ValueError, r'expected \(H, W, 3\)'),
         (np.zeros((4, 4, 3)), [], TypeError, 'uint8'),
@@ -280,7 +280,7 @@ def test_pictures_by_option(inferencer, scene, tmp_path):
     results = inferencer(images, masks, out_dir=out, batch_size=3)
     names = ['000000.png', 'image_1.png', '000000_2.png']
     assert [Path(path).name for path in results['visualization']] == names
-    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    assert sorted(path.name for path in (out / 'visualizations').iterdir()) == sorted(names)
     assert all(cv2.imread(path) is not None for path in results['visualization'])
 
 

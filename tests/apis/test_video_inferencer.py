@@ -340,7 +340,7 @@ def test_call_with_a_video_file(copier, tmp_path):
     frames, ids = make_clip(4)
     path = write_avi(tmp_path / 'a clip.avi', frames)
     results = copier(path, ids, out_dir=tmp_path / 'drawn')
-    assert results['visualization'] == [str(tmp_path / 'drawn' / 'a_clip.mp4')]
+    assert results['visualization'] == [str(tmp_path / 'drawn' / 'visualizations' / 'a_clip.mp4')]
     assert open_video(results['visualization'][0]).num_frames == 4
     (prediction,) = results['predictions']
     assert same(prediction, copier.complete_video(path, ids))

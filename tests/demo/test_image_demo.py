@@ -55,8 +55,9 @@ def test_two_pictures_with_a_narrow_model(tmp_path):
     # of which the pedestrian in front hides 14 x 30.
     assert 'car' in done.stdout
     assert f'{1 - 14 / 60:.2f}'[:3] in done.stdout
-    assert sorted(path.name for path in out.iterdir()) == ['000003.png', '000008.png']
-    for path in out.iterdir():
+    panels = sorted((out / 'visualizations').iterdir())
+    assert [path.name for path in panels] == ['000003.png', '000008.png']
+    for path in panels:
         # Five tiles of 224 px with gaps of 6 px, and a border.
         assert cv2.imread(str(path)).shape[1] == 5 * 224 + 6 * 6
         assert str(path) in done.stdout.replace('\n', '')
@@ -120,4 +121,4 @@ def test_shipped_weights_complete_the_shipped_pictures(tmp_path):
     mean = next(line for line in done.stdout.splitlines() if 'mean' in line)
     visible, _, amodal = (float(cell) for cell in mean.replace('│', ' ').split()[-3:])
     assert amodal > visible + 0.05
-    assert list(tmp_path.glob('*.png'))
+    assert list(tmp_path.glob('visualizations/*.png'))

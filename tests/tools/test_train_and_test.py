@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from c2fseg.cli.test import metric_name, write_predictions
 from c2fseg.datasets.synthetic import generate_shapes
 from c2fseg.evaluation import VideoAmodalIoU
 from c2fseg.utils.launch import (
@@ -76,19 +77,18 @@ def test_mistakes_are_answered_in_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_predictions_are_written_by_either_metric_under_any_name():
-    tool = load_tool('test')
     for kind in ('AmodalIoU', 'c2fseg.AmodalIoU', 'VideoAmodalIoU', 'c2fseg.VideoAmodalIoU'):
         evaluator = dict(type=kind)
         for evaluators in (evaluator, [dict(type='ReconstructionIoU'), evaluator]):
             config = Config(dict(test_evaluator=evaluators))
-            tool.write_predictions(config, 'out.json')
+            write_predictions(config, 'out.json')
             found = config.test_evaluator
             assert (found[-1] if isinstance(found, list) else found).out_file == 'out.json'
-    assert tool.metric_name(dict(type=VideoAmodalIoU)) == 'VideoAmodalIoU'
+    assert metric_name(dict(type=VideoAmodalIoU)) == 'VideoAmodalIoU'
     for kinds in (('ReconstructionIoU',), ('AmodalIoU', 'c2fseg.VideoAmodalIoU')):
         config = Config(dict(test_evaluator=[dict(type=kind) for kind in kinds]))
         with pytest.raises(UserError, match='needs one AmodalIoU or VideoAmodalIoU'):
-            tool.write_predictions(config, 'out.json')
+            write_predictions(config, 'out.json')
 
 
 def test_typing_errors_in_options_and_configs(tmp_path, monkeypatch, capsys):

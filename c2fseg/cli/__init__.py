@@ -1,0 +1,1 @@
+"""The command ``c2fseg``: complete pictures and videos, train, test."""
