@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Arguments for pip, such as: make demo PIP_ARGS="--find-links FOLDER-WITH-WHEELS"
 PIP_ARGS ?=
+# A ready wheel of mmcv with operators, so that nothing is compiled: make detector MMCV_WHEEL=FILE
+MMCV_WHEEL ?=
 # Arguments for pytest, such as: make test PYTEST_ARGS="tests/structures -x"
 PYTEST_ARGS ?=
 # Arguments for the page, such as: make web WEB_ARGS="--port 8000"
@@ -22,7 +24,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
 TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-video web browser test lint format types shapes shapes-video train-shapes clean clean-venv
+.PHONY: help install detector demo demo-detect demo-video web browser test lint format types shapes shapes-video train-shapes clean clean-venv
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -30,8 +32,14 @@ help: ## list the commands
 
 install: $(STAMPS)/core ## create .venv and install the library into it
 
+detector: $(STAMPS)/detector ## install mmdet, for pictures without masks (compiles mmcv once a machine)
+
 demo: $(STAMPS)/core ## complete hidden objects of sample pictures with the shipped weights
 	$(PY) demo/image_demo.py
+
+demo-detect: $(STAMPS)/detector ## find the objects of sample pictures, then complete them
+	$(PY) demo/image_demo.py demo/data --detector configs/detectors/rtmdet_ins_shapes.py \
+		weights/rtmdet_ins_shapes.pth --out-dir outputs/demo_detect
 
 demo-video: $(STAMPS)/core ## complete hidden objects of a sample clip with the shipped weights
 	$(PY) demo/video_demo.py
@@ -113,12 +121,21 @@ $(STAMPS)/demo: $(STAMPS)/core requirements/demo.txt
 	@$(PIP) -r requirements/demo.txt
 	@touch $@
 
-$(STAMPS)/tests: $(STAMPS)/core requirements/tests.txt
+# mmdet needs mmcv with compiled operators, which takes the place of mmcv-lite.
+$(STAMPS)/detector: $(STAMPS)/core tools/install_mmcv.py requirements/detector.txt
+	@$(PY) tools/install_mmcv.py --pip-args="$(PIP_ARGS)" \
+		$(if $(MMCV_WHEEL),--wheel "$(MMCV_WHEEL)")
+	@echo "Installing mmdet"
+	@$(PIP) -r requirements/detector.txt
+	@touch $@
+
+$(STAMPS)/tests: $(STAMPS)/detector requirements/tests.txt
 	@echo "Installing what the tests need"
 	@$(PIP) -r requirements/tests.txt
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/tests requirements/dev.txt
+# Style and types need no detector, so nothing is compiled for them.
+$(STAMPS)/dev: $(STAMPS)/core requirements/tests.txt requirements/dev.txt
 	@echo "Installing ruff, mypy and pre-commit"
 	@$(PIP) -r requirements/dev.txt
 	@touch $@

@@ -1,7 +1,7 @@
 """Replaces mmcv-lite by mmcv with compiled operators, which mmdet needs: ``make detector``.
 
-The package index holds mmcv 2.1.0 as source only. Its operators are compiled once a machine, and the
-wheel is kept in a folder outside the repository that names the versions it was built for:
+The package index holds mmcv 2.1.0 as source only. Its operators are compiled once a machine, and
+the wheel is kept in a folder outside the repository that names the versions it was built for:
 
     ~/.cache/c2fseg/wheels/torch-2.13.0+cpu-cp311-x86_64/mmcv-2.1.0-cp311-cp311-linux_x86_64.whl
 
@@ -10,6 +10,9 @@ mmcv with operators is installed already (``mim install mmcv==2.1.0`` has ready 
 releases of torch), or where ``--wheel`` names a wheel. Run it with the Python of the environment:
 
     python tools/install_mmcv.py [--wheel FILE] [--cache-dir FOLDER] [--jobs N]
+
+mmcv-lite goes only when the wheel is there. A second process that wants the same wheel waits for
+the first.
 """
 
 from __future__ import annotations
@@ -19,22 +22,25 @@ import contextlib
 import fcntl
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 VERSION = '2.1.0'  # mmdet 3.3.0 refuses 2.2.0.
+CONSTRAINTS = Path(__file__).resolve().parents[1] / 'requirements/constraints.txt'
 # What mmcv's own build file imports; a build in isolation would compile against another torch.
 BUILD_PACKAGES = ('setuptools<81', 'wheel', 'ninja', 'psutil')
 GIB_PER_JOB = 3  # One compiler process was seen to take 2.7 GiB.
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description='Install mmcv with compiled operators.')
     parser.add_argument('--wheel', type=Path, help='a ready wheel of mmcv; nothing is compiled')
@@ -45,46 +51,91 @@ def parse_args() -> argparse.Namespace:
         help='folder that keeps the wheels (default: ~/.cache/c2fseg/wheels)',
     )
     parser.add_argument('--jobs', type=int, help='compilers at once (default: by cores and memory)')
-    return parser.parse_args()
+    parser.add_argument(
+        '--pip-args',
+        type=shlex.split,
+        default=[],
+        metavar='ARGUMENTS',
+        help='for the calls of pip that fetch packages, such as --pip-args="--index-url URL"',
+    )
+    args = parser.parse_args(arguments)
+    if args.jobs is not None and args.jobs < 1:
+        parser.error(f'--jobs is at least 1, got {args.jobs}')
+    if args.wheel is not None:
+        check_wheel(parser, args.wheel)
+    return args
 
 
-def main() -> None:
-    """Finds, builds or takes the wheel and installs it."""
-    args = parse_args()
-    if args.wheel is None and has_operators():
-        print(f'mmcv {metadata.version("mmcv")} with compiled operators is installed already.')
-        return
-    wheel = args.wheel if args.wheel is not None else cached_wheel(args.cache_dir, args.jobs)
+def check_wheel(parser: argparse.ArgumentParser, wheel: Path) -> None:
+    """Refuses a file that pip would not take, before mmcv-lite is gone."""
     if not wheel.is_file():
-        sys.exit(f'No wheel of mmcv at {wheel}. Name an existing .whl file, or leave --wheel out.')
-    print(f'Installing {wheel.name} in place of mmcv-lite')
-    run_pip('uninstall', '--yes', '--quiet', 'mmcv-lite', 'mmcv')
-    run_pip('install', '--quiet', '--no-deps', str(wheel))
-    if not has_operators():
-        sys.exit(
-            f'{wheel} was installed, but its operators do not load with torch'
-            f' {metadata.version("torch")}: "import mmcv.ops" tells why. Delete the wheel and run'
-            ' this again, or take a wheel that was built for this torch.'
+        parser.error(f'no file {wheel}: name an existing wheel of mmcv, or leave --wheel out')
+    if wheel.suffix != '.whl' or not wheel.name.startswith('mmcv-') or not is_whole(wheel):
+        parser.error(
+            f'{wheel} is no whole wheel of mmcv (mmcv-{VERSION}-....whl, a zip archive; mmcv-lite'
+            ' has no operators): name another file, or leave --wheel out'
         )
 
 
-def has_operators() -> bool:
-    """Tells whether ``mmcv.ops`` loads in this environment (in a process of its own)."""
-    command = [sys.executable, '-c', 'import mmcv.ops']
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def is_whole(wheel: Path) -> bool:
+    """Tells whether a file is a zip archive to its end."""
+    return zipfile.is_zipfile(wheel)
 
 
-def cached_wheel(cache_dir: Path, jobs: int | None) -> Path:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Finds, builds or takes the wheel and installs it."""
+    args = parse_args(arguments)
+    installed = None if args.wheel is not None else version_with_operators()
+    if installed == VERSION:
+        print(f'mmcv {installed} with compiled operators is installed already.')
+        return
+    wheel = args.wheel
+    if wheel is None:
+        wheel = cached_wheel(args.cache_dir, args.jobs or default_jobs(), args.pip_args)
+    install(wheel)
+
+
+def install(wheel: Path) -> None:
+    """Puts a wheel in the place of whichever mmcv is there, and tries its operators."""
+    print(f'Installing {wheel.name} in place of mmcv-lite', flush=True)
+    run_pip('uninstall', '--yes', '--quiet', '--quiet', 'mmcv-lite', 'mmcv')
+    run_pip(
+        'install',
+        '--quiet',
+        '--no-deps',
+        '--no-index',
+        str(wheel),
+        advice=f' No mmcv is installed now: pip install mmcv-lite=={VERSION} brings it back.',
+    )
+    if version_with_operators() is None:
+        sys.exit(
+            f'{wheel} was installed, but its operators do not load with torch'
+            f' {metadata.version("torch")}: python -c "import mmcv.ops" tells why. Delete the wheel'
+            ' and run this again, or take one that was built for this torch.'
+        )
+
+
+def version_with_operators() -> str | None:
+    """The version of mmcv whose operators load in this environment (in a process of its own)."""
+    command = [sys.executable, '-c', 'import mmcv.ops; print(mmcv.__version__)']
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def cached_wheel(cache_dir: Path, jobs: int, pip_args: Sequence[str] = ()) -> Path:
     """The wheel for this torch, Python and machine, built first where the cache has none."""
     tag = f'cp{sys.version_info.major}{sys.version_info.minor}'
     folder = cache_dir / f'torch-{metadata.version("torch")}-{tag}-{platform.machine()}'
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / '.lock'):
-        ready = sorted(folder.glob(f'mmcv-{VERSION}-*.whl'))
-        return ready[0] if ready else build_wheel(folder, jobs or default_jobs())
+        ready = [path for path in sorted(folder.glob(f'mmcv-{VERSION}-*.whl')) if is_whole(path)]
+        if ready:
+            print(f'Taking {ready[0]}, which was compiled before')
+            return ready[0]
+        return build_wheel(folder, jobs, pip_args)
 
 
-def build_wheel(folder: Path, jobs: int) -> Path:
+def build_wheel(folder: Path, jobs: int, pip_args: Sequence[str] = ()) -> Path:
     """Compiles the wheel in a temporary folder and moves it, whole, into ``folder``."""
     if shutil.which(os.environ.get('CXX', 'c++')) is None:
         sys.exit(
@@ -92,12 +143,12 @@ def build_wheel(folder: Path, jobs: int) -> Path:
             ' install g++. Or install a ready wheel: mim install mmcv==2.1.0'
         )
     print(
-        f'Compiling the operators of mmcv {VERSION} with {jobs} compilers at once. This happens once'
-        ' a machine and takes 7 to 15 minutes on two cores.',
+        f'Compiling the operators of mmcv {VERSION} with {jobs} compilers at once. This happens'
+        ' once a machine and takes 7 to 15 minutes on two cores.',
         flush=True,
     )
     begin = time.monotonic()
-    run_pip('install', '--quiet', *BUILD_PACKAGES)
+    run_pip('install', '--quiet', '-c', str(CONSTRAINTS), *pip_args, *BUILD_PACKAGES)
     environment = os.environ | {
         'CFLAGS': '-g0',  # Without debug symbols: half the time.
         'MMCV_WITH_OPS': '1',
@@ -106,7 +157,7 @@ def build_wheel(folder: Path, jobs: int) -> Path:
     }
     with tempfile.TemporaryDirectory(dir=folder) as build_dir:
         options = ['--quiet', '--no-deps', '--no-build-isolation', '--wheel-dir', build_dir]
-        run_pip('wheel', *options, f'mmcv=={VERSION}', env=environment)
+        run_pip('wheel', *options, *pip_args, f'mmcv=={VERSION}', env=environment)
         (built,) = Path(build_dir).glob('*.whl')
         target = folder / built.name
         built.replace(target)
@@ -114,11 +165,11 @@ def build_wheel(folder: Path, jobs: int) -> Path:
     return target
 
 
-def run_pip(*arguments: str, env: dict[str, str] | None = None) -> None:
+def run_pip(*arguments: str, env: dict[str, str] | None = None, advice: str = '') -> None:
     """Runs pip of this Python; its failure ends the program with pip's own message above."""
     command = [sys.executable, '-m', 'pip', *arguments, '--disable-pip-version-check']
     if subprocess.run(command, env=env, check=False).returncode:
-        sys.exit(f'pip {arguments[0]} failed; see above.')
+        sys.exit(f'pip {arguments[0]} failed; see above.{advice}')
 
 
 def default_jobs() -> int:
