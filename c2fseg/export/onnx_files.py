@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from c2fseg.export.description import describe_model
 from c2fseg.export.manifest import KINDS, MANIFEST, Manifest, read_manifest
 from c2fseg.export.onnx_runtime import OnnxC2FSeg
-from c2fseg.export.parts import OUTPUTS, decoder_inputs, example_inputs, split_model
+from c2fseg.export.parts import (
+    OUTPUTS,
+    check_exportable,
+    decoder_inputs,
+    example_inputs,
+    split_model,
+)
 from c2fseg.models.segmentors.c2fseg import C2FSeg
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.hashing import hash_file
@@ -91,6 +97,7 @@ def export_model(
     options = options or ExportOptions()
     if options.kind == 'onnx':
         check_onnx()
+    check_exportable(model)
     fields = describe_model(model, cfg, weights)
     modules = split_model(model, DTYPES[options.dtype])
     out = Path(out_dir)
