@@ -144,15 +144,19 @@ class AmodalInferencer:
 
         Returns:
             ``predictions``, one entry a picture in the order given: ``image`` (its name), ``size``
-            (H, W) and ``objects`` in the order given, or ``error``. An object holds
+            (H, W), ``objects`` in the order given and ``occlusion_order`` (dicts of ``front`` and
+            ``back``, numbers of objects, and ``pixels`` that the one hides of the other), or
+            ``error``. An object holds
             ``amodal_rle``, ``visible_rle``, ``coarse_rle`` (of models with a coarse stage),
             ``score`` (mean probability inside the amodal mask), ``box`` (xyxy px, end exclusive,
             of the amodal mask), ``occlusion_rate`` (share of the whole object that is hidden),
             what the mask file or source says of it (``image_id``, ``annotation_id``,
             ``category_id``, ``category``, ``visible_score``), and with ``return_arrays``
-            ``visible_mask``, ``amodal_mask``, ``coarse_mask``: (H, W) bool. ``visualization``, the
-            paths of the drawings, None where there is none. Of a video, what
-            :meth:`complete_video` returns is the only prediction.
+            ``visible_mask``, ``amodal_mask``, ``coarse_mask``: (H, W) bool. With several guesses
+            ``hypotheses``, most likely first (``amodal_rle``, ``score``, ``amodal_mask``),
+            ``uncertainty`` in [0, 1], and with ``return_arrays`` ``probability`` (H, W).
+            ``visualization``, the paths of the drawings, None where there is none. Of a video,
+            what :meth:`complete_video` returns is the only prediction.
 
         Raises:
             FileNotFoundError, OSError: A picture or a mask file cannot be read, or ``out_dir`` not

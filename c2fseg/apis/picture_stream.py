@@ -16,6 +16,7 @@ from c2fseg.apis.call_helpers import INPUT_ERRORS, error_text, sample_name, seed
 from c2fseg.apis.call_options import CallOptions
 from c2fseg.apis.inputs import ImageSource, decode_object
 from c2fseg.apis.object_finders import ObjectFinder
+from c2fseg.apis.order import picture_order
 from c2fseg.apis.pipeline import InferencePipeline
 from c2fseg.apis.results import object_result
 from c2fseg.mask_sources.mask_file import MaskEntry
@@ -118,10 +119,11 @@ class PictureStream:
                 pending = []
             del picture, entries  # before another one is read
             while under_way and not under_way[0].waiting:
-                yield under_way.popleft()
+                yield _finished(under_way.popleft())
         if pending:
             self._predict(pending)
-        yield from under_way
+        while under_way:
+            yield _finished(under_way.popleft())
 
     def _find(
         self, sources: Iterable[tuple[int, ImageSource]]
@@ -136,7 +138,10 @@ class PictureStream:
                     self._record(picture.entry, error)
             readable = [one for one in pictures if one.image is not None]
             found = dict(zip((one.position for one in readable), self._ask(readable)))
+            # Nothing here may hold a picture that its reader has let go.
             batch.clear()
+            readable.clear()
+            del picture
             while pictures:
                 picture = pictures.pop(0)
                 yield picture, found.pop(picture.position, [])
@@ -210,3 +215,10 @@ class PictureStream:
         entry['error'] = error_text(error)
         if 'image' in entry:
             entry.setdefault('objects', [])
+
+
+def _finished(picture: PictureResult) -> PictureResult:
+    """Add what only all objects of a picture together tell."""
+    if 'size' in picture.entry:
+        picture.entry['occlusion_order'] = picture_order(picture.entry['objects'])
+    return picture
