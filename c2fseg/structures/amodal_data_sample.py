@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmengine.structures import BaseDataElement, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 
 class AmodalDataSample(BaseDataElement):
@@ -20,6 +20,10 @@ class AmodalDataSample(BaseDataElement):
             not the true visible mask. Packed for validation and test only.
         pred_crop_masks (PixelData): ``coarse``, ``visible``, ``amodal`` probabilities, (T, h, w).
         pred_masks (PixelData): ``coarse``, ``visible`` and ``amodal``, bool (T, H, W).
+        pred_hypotheses (InstanceData): n guesses of the amodal mask, the first that of
+            ``pred_masks``: ``masks`` bool (n, T, H, W), ``crops`` probabilities (n, T, h, w) and
+            ``scores`` (n,), which sum to 1; meta information ``uncertainty`` in [0, 1]. Only where
+            the model was asked for several.
 
     Meta information: ``sample_id``, ``image_id``, ``annotation_id``, ``category_id``, ``category``,
     ``img_paths`` (T file names), ``ori_shape`` (H, W), ``crop_boxes`` (T, 4) int64 xyxy in pixels
@@ -29,7 +33,7 @@ class AmodalDataSample(BaseDataElement):
     amodal area).
 
     Raises:
-        TypeError: When a field is set to something other than ``PixelData``.
+        TypeError: When a field is set to something other than the type named here.
     """
 
     def _set(self, name: str, value: PixelData) -> None:
@@ -104,3 +108,21 @@ class AmodalDataSample(BaseDataElement):
     @pred_masks.deleter
     def pred_masks(self) -> None:
         del self._pred_masks
+
+    @property
+    def pred_hypotheses(self) -> InstanceData:
+        """Several guesses of the amodal mask, n entries."""
+        return self._pred_hypotheses
+
+    @pred_hypotheses.setter
+    def pred_hypotheses(self, value: InstanceData) -> None:
+        if not isinstance(value, InstanceData):
+            raise TypeError(
+                'AmodalDataSample.pred_hypotheses expects an InstanceData, got '
+                f'{type(value).__name__}; give masks (n, T, H, W), crops (n, T, h, w), scores (n,)'
+            )
+        self.set_field(value, '_pred_hypotheses', dtype=InstanceData)
+
+    @pred_hypotheses.deleter
+    def pred_hypotheses(self) -> None:
+        del self._pred_hypotheses

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
-from mmengine.structures import PixelData
 from torch import Tensor
 
 from c2fseg.models.decoding import ParallelDecoder
+from c2fseg.models.segmentors.hypotheses import (
+    Condition,
+    ObjectGenerators,
+    decode_hypotheses,
+    object_generators,
+)
 from c2fseg.models.segmentors.initial_weights import load_initial_weights
+from c2fseg.models.segmentors.predictions import write_hypotheses, write_masks
 from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
 from c2fseg.models.segmentors.stage_losses import (
-    consistency_loss,
     hide_tokens,
-    refinement_losses,
+    refined_losses,
     sample_tokens,
     token_loss,
 )
 from c2fseg.registry import MASKED_TRANSFORMERS, MODELS, REFINERS, TOKENIZERS
-from c2fseg.structures import AmodalDataSample, paste_masks
+from c2fseg.structures import AmodalDataSample
 
 Generators = Sequence[torch.Generator] | torch.Generator | None
 
@@ -195,36 +199,9 @@ class C2FSeg(BaseModel):
         losses = dict(
             loss_token=cfg.token_weight * token_loss(logits, target, cfg.label_smoothing, counted)
         )
-        losses.update(self._refinement_losses(refined, visible_gt, amodal_gt, valid))
+        losses.update(refined_losses(refined, (visible_gt, amodal_gt), cfg, valid))
         right = (logits.detach()[..., :-1].argmax(dim=-1) == target) & hidden
         losses['token_accuracy'] = right.sum() / hidden.sum().clamp_min(1)
-        return losses
-
-    def _refinement_losses(
-        self,
-        refined: tuple[Tensor, Tensor],
-        visible_gt: Tensor,
-        amodal_gt: Tensor,
-        valid: Tensor | None,
-    ) -> dict[str, Tensor]:
-        """Losses of the refined masks (N*T,1,h',w') against the truth (N,T,1,h,w)."""
-        cfg = self.train_cfg
-        losses: dict[str, Tensor] = {}
-        rows = slice(None) if valid is None else valid.flatten()  # of N*T
-        for name, weight, mask, gt in (
-            ('visible', cfg.visible_weight, refined[0], visible_gt),
-            ('amodal', cfg.amodal_weight, refined[1], amodal_gt),
-        ):
-            truth = gt.flatten(0, 1)  # (N*T,1,h,w)
-            losses.update(
-                refinement_losses(
-                    name, mask[rows], truth[rows], weight, cfg.refine_loss, cfg.refine_size
-                )
-            )
-        if cfg.consistency_weight:
-            losses['loss_consistency'] = cfg.consistency_weight * consistency_loss(
-                refined[1], amodal_gt.flatten(0, 1), amodal_gt.shape[1], valid
-            )
         return losses
 
     @torch.no_grad()
@@ -239,15 +216,19 @@ class C2FSeg(BaseModel):
                 is a ``frame_valid`` (T,), frames that only fill up a clip are not looked at.
 
         Returns:
-            The samples, with ``pred_crop_masks`` and ``pred_masks`` set.
+            The samples, with ``pred_crop_masks`` and ``pred_masks`` set, and ``pred_hypotheses``
+            where ``test_cfg`` asks for more than one.
         """
-        generators = self._generators(data_samples)
+        cfg = self.test_cfg
+        names = [sample.sample_id for sample in data_samples]
+        generators = [object_generators(cfg.seed, names, h) for h in range(cfg.num_hypotheses)]
         valid = stack_frame_valid(data_samples, inputs['img'].device)
-        masks = self.complete(inputs, generators, valid)
-        for index, sample in enumerate(data_samples):
-            crops = {name: value[index] for name, value in masks.items()}  # (T,h,w) each
-            sample.pred_crop_masks = PixelData(**crops)
-            sample.pred_masks = PixelData(**self._paste(crops, sample))
+        if cfg.num_hypotheses == 1:
+            write_masks(self.complete(inputs, generators[0], valid), data_samples, cfg)
+        else:
+            found = self.complete_hypotheses(inputs, generators, valid)
+            write_masks({name: value[:, 0] for name, value in found.items()}, data_samples, cfg)
+            write_hypotheses(found, data_samples, cfg)
         return data_samples
 
     @torch.no_grad()
@@ -267,31 +248,67 @@ class C2FSeg(BaseModel):
         Returns:
             Probabilities ``coarse``, ``visible`` and ``amodal``, each (N,T,h,w), float32.
         """
-        visible = inputs['visible_mask']
-        batch = visible.shape[:2]
-        with autocast_context(visible.device, self.test_cfg.autocast):
-            visible_tokens = self._encode(visible)
-            feats = self.extract_feats(inputs)
-            last = feats[-1].unflatten(0, batch)  # (N,T,C,gh,gw)
-            condition = self.transformer.embed_condition(last, visible_tokens)
-            state = condition
+        with autocast_context(inputs['img'].device, self.test_cfg.autocast):
+            return self._complete(self._condition(inputs, frame_valid), self.decoder, generator)
 
-            def predict_logits(tokens: Tensor) -> Tensor:
-                nonlocal state
-                logits, state = self.transformer.predict_tokens(condition, tokens, frame_valid)
-                return logits
+    @torch.no_grad()
+    def complete_hypotheses(
+        self,
+        inputs: dict[str, Tensor],
+        generators: Sequence[ObjectGenerators],
+        frame_valid: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Decode and refine several masks of each object; all that they share is computed once.
 
-            tokens = self.decoder.decode(
-                predict_logits,
-                tuple(visible_tokens.shape),
-                generator,
-                mask_token=self.mask_token,
-                device=visible.device,
+        Args:
+            inputs: ``img`` (N,T,3,h,w) and ``visible_mask`` (N,T,1,h,w).
+            generators: For each of the n hypotheses a generator for each object, or None for
+                torch's global one. The first hypothesis is what :meth:`complete` gives with the
+                first generators.
+            frame_valid: Bool (N,T), False for frames that only fill up a clip.
+
+        Returns:
+            Probabilities ``coarse``, ``visible`` and ``amodal``, each (N,n,T,h,w), float32.
+        """
+        with autocast_context(inputs['img'].device, self.test_cfg.autocast):
+            condition = self._condition(inputs, frame_valid)
+            return decode_hypotheses(
+                self._complete, condition, self.decoder, generators, self.test_cfg
             )
-            coarse = self._decode(tokens)
-            refined = self._refine(feats, coarse, visible, state)
+
+    def _condition(self, inputs: dict[str, Tensor], frame_valid: Tensor | None) -> Condition:
+        """What the decoding starts from."""
+        visible = inputs['visible_mask']
+        visible_tokens = self._encode(visible)
+        feats = self.extract_feats(inputs)
+        last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
+        embedded = self.transformer.embed_condition(last, visible_tokens)
+        return Condition(feats, visible, embedded, frame_valid)
+
+    def _complete(
+        self, condition: Condition, decoder: ParallelDecoder, generator: Generators
+    ) -> dict[str, Tensor]:
+        """Probabilities (N,T,h,w) by name."""
+        feats, visible, embedded, frame_valid = condition
+        state = embedded
+
+        def predict_logits(tokens: Tensor) -> Tensor:
+            nonlocal state
+            logits, state = self.transformer.predict_tokens(embedded, tokens, frame_valid)
+            return logits
+
+        tokens = decoder.decode(
+            predict_logits,
+            tuple(embedded.shape[:3]),
+            generator,
+            mask_token=self.mask_token,
+            device=visible.device,
+        )
+        coarse = self._decode(tokens)
+        refined = self._refine(feats, coarse, visible, state)
         masks = dict(zip(('visible', 'amodal'), (self._enlarge(x, visible) for x in refined)))
         masks = dict(coarse=coarse, **masks)
+        batch = visible.shape[:2]
         return {name: value[:, 0].unflatten(0, batch) for name, value in masks.items()}  # (N,T,h,w)
 
     def extract_feats(self, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -354,27 +371,6 @@ class C2FSeg(BaseModel):
         return F.interpolate(
             logits.float(), size=like.shape[-2:], mode=self.test_cfg.upsample, align_corners=align
         ).sigmoid()
-
-    def _paste(self, crops: dict[str, Tensor], sample: AmodalDataSample) -> dict[str, Tensor]:
-        """Binary masks (T,H,W) at image size, all kinds in one go."""
-        if self.test_cfg.fuse_coarse:
-            crops = {**crops, 'amodal': crops['amodal'] + crops['coarse']}
-        stacked = torch.cat(list(crops.values()))  # (kinds*T,h,w)
-        boxes = torch.as_tensor(sample.crop_boxes).repeat(len(crops), 1)  # (kinds*T,4)
-        size, threshold = tuple(sample.ori_shape), self.test_cfg.threshold
-        # One by one: the probabilities of a clip at image size are too much to hold.
-        pasted = [
-            paste_masks(crop[None], box[None], size)[0] > threshold
-            for crop, box in zip(stacked, boxes)
-        ]
-        return dict(zip(crops, torch.stack(pasted).chunk(len(crops))))
-
-    def _generators(self, data_samples: list[AmodalDataSample]) -> list[torch.Generator] | None:
-        seed = self.test_cfg.seed
-        if seed is None:
-            return None
-        keys = [f'{seed}/{sample.sample_id}' for sample in data_samples]
-        return [torch.Generator().manual_seed(zlib.crc32(key.encode())) for key in keys]
 
 
 def _with_derived(config: dict, role: str, **derived: object) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, TypeVar
 
 import torch
@@ -38,6 +39,14 @@ class _Settings:
         if value not in choices:
             raise ValueError(
                 f'{type(self).__name__}: {name} must be one of {choices}, got {value!r}'
+            )
+
+    def _check_whole(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f'{type(self).__name__}: {name} must be a whole number of at least {least}, got '
+                f'{value!r}'
             )
 
 
@@ -105,6 +114,18 @@ class TestSettings(_Settings):
         fuse_coarse: Add the coarse to the refined probability before the threshold, as the
             published evaluation of videos does.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass.
+        num_hypotheses: Amodal masks n of an object. Above 1, ``predict`` writes
+            ``pred_hypotheses`` too, and all else stays as it is.
+        hypothesis_steps: Decoding steps of the hypotheses after the first, at least 2: with one
+            step the state that the refiner reads knows nothing of the tokens that were drawn. This
+            and the next two are those of the published decoder.
+        hypothesis_top_k: Candidates that their tokens are drawn from.
+        hypothesis_temperature: Weight of the noise on which of their tokens are fixed first, see
+            :class:`ParallelDecoder`.
+        confidence_temperature: Difference of expected IoU at which one hypothesis is e times as
+            likely as another.
+        hypothesis_batch: Hypotheses (over all objects) that the transformer and the refiner see at
+            once; bounds the memory.
     """
 
     threshold: float = 0.5
@@ -112,8 +133,24 @@ class TestSettings(_Settings):
     upsample: str = 'nearest'
     fuse_coarse: bool = False
     autocast: str | None = None
+    num_hypotheses: int = 1
+    hypothesis_steps: int = 3
+    hypothesis_top_k: int = 3
+    hypothesis_temperature: float = 4.5
+    confidence_temperature: float = 0.1
+    hypothesis_batch: int = 64
 
     def __post_init__(self) -> None:
+        self._check_whole('num_hypotheses', 1)
+        self._check_whole('hypothesis_steps', 2)
+        self._check_whole('hypothesis_top_k', 1)
+        self._check_whole('hypothesis_batch', 1)
+        if self.hypothesis_temperature < 0 or self.confidence_temperature <= 0:
+            raise ValueError(
+                'TestSettings: hypothesis_temperature must not be negative and '
+                'confidence_temperature must be positive, got '
+                f'{self.hypothesis_temperature} and {self.confidence_temperature}'
+            )
         self._check_choice('upsample', ('nearest', 'bilinear'))
         self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
         if not 0 < self.threshold < 1:

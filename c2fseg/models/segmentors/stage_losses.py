@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from c2fseg.models.segmentors.settings import TrainSettings
+
 
 def token_loss(
     logits: Tensor, target: Tensor, label_smoothing: float, positions: Tensor | None = None
@@ -80,6 +82,40 @@ def refinement_losses(
     losses = {f'loss_{name}': weight * F.binary_cross_entropy_with_logits(logits, target)}
     if kind == 'bce_dice':
         losses[f'loss_{name}_dice'] = weight * dice_loss(logits, target)
+    return losses
+
+
+def refined_losses(
+    refined: tuple[Tensor, Tensor],
+    truth: tuple[Tensor, Tensor],
+    settings: TrainSettings,
+    frame_valid: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Losses of both refined masks, and of their change over time where it has a weight.
+
+    Args:
+        refined: Visible and amodal logits (N*T,1,h',w').
+        truth: True visible and amodal masks (N,T,1,h,w).
+        settings: Weights and kinds of the losses.
+        frame_valid: Bool (N,T), the frames that count; ``None``: all.
+
+    Returns:
+        Losses by name.
+    """
+    losses: dict[str, Tensor] = {}
+    rows = slice(None) if frame_valid is None else frame_valid.flatten()  # of N*T
+    weights = (settings.visible_weight, settings.amodal_weight)
+    for name, weight, mask, gt in zip(('visible', 'amodal'), weights, refined, truth):
+        target = gt.flatten(0, 1)  # (N*T,1,h,w)
+        losses.update(
+            refinement_losses(
+                name, mask[rows], target[rows], weight, settings.refine_loss, settings.refine_size
+            )
+        )
+    if settings.consistency_weight:
+        losses['loss_consistency'] = settings.consistency_weight * consistency_loss(
+            refined[1], truth[1].flatten(0, 1), truth[1].shape[1], frame_valid
+        )
     return losses
 
 
