@@ -6,9 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 
+import torch
+
 # Number of the process and count of processes, as launchers tell them. Slurm sets SLURM_PROCID for
 # a batch script too, SLURM_STEP_NUM_TASKS only for what srun started.
 LAUNCHERS = (('RANK', 'WORLD_SIZE'), ('SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'))
+# Number of the process on its machine.
+LOCAL_NUMBERS = ('LOCAL_RANK', 'SLURM_LOCALID')
 
 
 def find_shard(option: str | None, environment: Mapping[str, str] | None = None) -> tuple[int, int]:
@@ -42,3 +46,16 @@ def find_shard(option: str | None, environment: Mapping[str, str] | None = None)
             )
         return int(number), int(count)
     return 0, 1
+
+
+def choose_device(environment: Mapping[str, str] | None = None) -> str:
+    """The GPU of this process, the first where it is the only one; the CPU where there is none.
+
+    Args:
+        environment: Variables; None takes those of the process.
+    """
+    if not torch.cuda.is_available():
+        return 'cpu'
+    environment = os.environ if environment is None else environment
+    number = next((int(environment[one]) for one in LOCAL_NUMBERS if one in environment), 0)
+    return f'cuda:{number % torch.cuda.device_count()}'
