@@ -24,11 +24,11 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS) \
 TYPED := c2fseg/structures c2fseg/evaluation c2fseg/models/decoding
 
 .DEFAULT_GOAL := help
-.PHONY: help install detector demo demo-detect demo-video web browser test lint format types shapes shapes-video train-shapes clean clean-venv
+.PHONY: help install detector demo demo-detect demo-video web browser test lint format types shapes shapes-video shapes-instances train-shapes train-detector clean clean-venv
 .DELETE_ON_ERROR:
 
 help: ## list the commands
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 install: $(STAMPS)/core ## create .venv and install the library into it
 
@@ -89,6 +89,14 @@ train-shapes: shapes ## train both stages on the built-in data, on the CPU
 	$(PY) tools/train.py configs/vqgan_shapes.py
 	$(PY) tools/train.py configs/c2f_shapes.py --cfg-options \
 		model.tokenizer.init_cfg.checkpoint="$$(cat work_dirs/vqgan_shapes/last_checkpoint)"
+
+shapes-instances: shapes ## write the visible masks of the built-in data for detectors
+	for split in train val test; do $(PY) tools/dataset_converters/to_coco_instances.py \
+		data/shapes/annotations/shapes_$$split.json \
+		data/shapes/annotations/instances_$$split.json || exit; done
+
+train-detector: $(STAMPS)/detector shapes-instances ## train the small detector, on the CPU
+	$(PY) tools/train.py configs/detectors/rtmdet_ins_shapes.py
 
 clean: ## remove what the tools wrote: outputs, caches, build folders
 	rm -rf outputs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .dist_test

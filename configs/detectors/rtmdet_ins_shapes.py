@@ -1,10 +1,8 @@
 """A small RTMDet-Ins that finds the visible masks of the built-in shapes, for two CPU cores.
 
-It is a model of mmdet, trained and run by mmdet's own components (``make detector`` installs them):
-
-    python tools/dataset_converters/to_coco_instances.py data/shapes/annotations/shapes_train.json \\
-        data/shapes/annotations/instances_train.json        (and the same for val and test)
-    python tools/train.py configs/detectors/rtmdet_ins_shapes.py
+It is a model of mmdet, trained and run by mmdet's own components. ``make train-detector`` installs
+them, writes data/shapes/annotations/instances_*.json (tools/dataset_converters/
+to_coco_instances.py), and trains with tools/train.py.
 """
 
 default_scope = 'mmdet'

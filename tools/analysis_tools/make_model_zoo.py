@@ -29,6 +29,7 @@ PAGE = ROOT / 'docs' / 'model_zoo.md'
 NUMBERS = ROOT / 'docs' / 'model_zoo.json'
 OFFICIAL = 'official'
 ABLATIONS = 'ablations'
+DETECTORS = 'detectors'
 NONE = '-'
 NOT_RUN = 'not run here'
 # Width of the mask tokenizer that tells the published architecture from the light one.
@@ -114,6 +115,8 @@ def kind_of(config: Config) -> tuple[str, int] | None:
     if config.get('train_dataloader') is None:
         return None
     tokenizer = model.get('tokenizer') or model.get('autoencoder')
+    if tokenizer is None:  # detectors, prompts
+        return 'visible masks', 1
     size = 'published' if tokenizer.base_channels == PUBLISHED_CHANNELS else 'light'
     if model.type == 'MaskVQGAN':
         return f'{size} masks', 1
@@ -196,9 +199,14 @@ def score_columns(name: str, numbers: dict[str, Any]) -> tuple[str, str]:
     return published or NONE, score
 
 
+def weights_file(name: str) -> Path:
+    """Where the weights of a config are if they ship; those of detectors lie beside the others."""
+    return ROOT / 'weights' / f'{name.removeprefix(f"{DETECTORS}/")}.pth'
+
+
 def weights_of(name: str) -> str:
     """The weights that ship for a config, with their size."""
-    path = ROOT / 'weights' / f'{name}.pth'
+    path = weights_file(name)
     if path.is_file():
         return f'[{path.name}](../weights/{path.name}), {path.stat().st_size / 1e6:.1f} MB'
     return 'converted' if name.startswith(OFFICIAL) else NONE
@@ -211,8 +219,8 @@ def commands_of(name: str, config: Config, numbers: dict[str, Any]) -> tuple[str
     if kind_of(config) is not None:
         train = f'`python tools/train.py {file}`'
         weights = f'work_dirs/{Path(name).name}/iter_{config.train_cfg.max_iters}.pth'
-    if (ROOT / 'weights' / f'{name}.pth').is_file():
-        weights = f'weights/{name}.pth'
+    if weights_file(name).is_file():
+        weights = f'weights/{weights_file(name).name}'
     if name.startswith(OFFICIAL):
         weights = f'work_dirs/published/{bare(Path(name).name)}.pth'
     return train, f'`python tools/test.py {" ".join(filter(None, [file, weights]))}`'
@@ -312,12 +320,16 @@ def make_page(numbers: dict[str, Any]) -> str:
             families.setdefault(str(Path(name).parent.as_posix()), []).append(name)
     check_names(numbers, {*names, *families, *(Path(name).name for name in names)})
     rest = [name for name in names if not name.startswith(ABLATIONS)]
-    own = [name for name in rest if not name.startswith(OFFICIAL)]
+    detectors = [name for name in rest if name.startswith(DETECTORS)]
+    own = [name for name in rest if not name.startswith((OFFICIAL, DETECTORS))]
+    trained = ('c2f_', 'vqgan_', 'prompt_')
     groups = {
         'Amodal models': [name for name in own if name.startswith('c2f_')],
         'Mask tokenizers (stage 1)': [name for name in own if name.startswith('vqgan_')],
-        'The published model as released': [name for name in rest if name not in own],
-        'No training': [name for name in own if not name.startswith(('c2f_', 'vqgan_'))],
+        'Visible masks from clicks and boxes': [n for n in own if n.startswith('prompt_')],
+        'Visible masks from detectors': detectors,
+        'The published model as released': [name for name in rest if name.startswith(OFFICIAL)],
+        'No training': [name for name in own if not name.startswith(trained)],
     }
     parts = [section(title, group, numbers) for title, group in groups.items() if group]
     parts += [family_section(families, numbers), estimate_section(numbers)]

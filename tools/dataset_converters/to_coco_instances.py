@@ -1,8 +1,7 @@
 """Writes the visible masks of KINS, COCOA, D2SA and custom files as COCO instances, for detectors.
 
     python tools/dataset_converters/to_coco_instances.py KINS/update_train_2020.json OUT.json
-    python tools/dataset_converters/to_coco_instances.py data/shapes/annotations/shapes_train.json \\
-        data/shapes/annotations/instances_train.json
+    python tools/dataset_converters/to_coco_instances.py custom_train.json OUT.json
 
 A detector such as Mask R-CNN finds what can be seen, and its libraries take "segmentation" of a
 COCO file for the truth, which is the amodal mask in most amodal data sets. In OUT it is the visible
