@@ -65,7 +65,8 @@ setup(
     cmdclass={'build_py': BuildWithConfigs},
     install_requires=read_requirements('runtime'),
     extras_require={
-        name: read_requirements(name) for name in ('detector', 'tests', 'demo', 'export', 'dev')
+        name: read_requirements(name)
+        for name in ('detector', 'tests', 'demo', 'export', 'sam', 'dev')
     },
     classifiers=[
         'Programming Language :: Python :: 3',

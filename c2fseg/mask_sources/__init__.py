@@ -8,6 +8,7 @@ from c2fseg.mask_sources.base_mask_source import BaseMaskSource, Picture, Visibl
 from c2fseg.mask_sources.coco_results_source import COCOResultsSource
 from c2fseg.mask_sources.mmdet_mask_source import MMDetMaskSource
 from c2fseg.mask_sources.prompt_sources import BoxPromptSource, PointPromptSource
+from c2fseg.mask_sources.sam_prompt_source import SAMPromptSource
 
 __all__ = [
     'BaseMaskSource',
@@ -16,5 +17,6 @@ __all__ = [
     'MMDetMaskSource',
     'Picture',
     'PointPromptSource',
+    'SAMPromptSource',
     'VisibleObject',
 ]

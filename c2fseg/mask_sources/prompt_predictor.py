@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from c2fseg.mask_sources.base_mask_source import VisibleObject
+from c2fseg.mask_sources.colour_cut import cut_by_colour
 from c2fseg.mask_sources.prompt_requests import PromptRequest
 from c2fseg.structures import crop_and_resize, encode_mask, masks_to_boxes, paste_masks
 from c2fseg.structures.prompts import draw_prompts, points_in_crop, square_window
@@ -20,7 +21,7 @@ from c2fseg.structures.prompts import draw_prompts, points_in_crop, square_windo
 PROMPT_MODEL = 'prompt_general'
 THRESHOLD = 0.5
 # Side of the window about a box, as a multiple of its longer side, as in training on average.
-ENLARGE = 2.0
+ENLARGE = 1.5
 # Windows about a click: the longer side of the picture, then ever smaller by this factor, down to
 # this share of it, but to no less than so many pixels.
 SCALE_STEP = 1.6
@@ -67,7 +68,8 @@ class PromptPredictor:
 
     With a box, one crop about it is looked at. A click does not tell how large the object is: crops
     of several scales about it are looked at together, and the one with the best expected
-    intersection over union is taken; then a crop about what was found there, with its box.
+    intersection over union is taken; then a crop about what was found there, with its box. The edge
+    of a mask is laid where the colours change (:func:`cut_by_colour`).
 
     Args:
         weights: Checkpoint of the recipe ``prompt_general`` or ``prompt_shapes``; None takes the
@@ -109,13 +111,13 @@ class PromptPredictor:
         """
         first = [list(_first_candidates(request)) for request in requests]
         self._look([one for several in first for one in several])
-        best = [max(several, key=Candidate.rank) for several in first]
+        best = [self._sharpen(max(several, key=Candidate.rank)) for several in first]
         again = {number: _closer(one) for number, one in enumerate(best) if one.box is None}
         closer = {number: one for number, one in again.items() if one is not None}
         self._look(list(closer.values()))
         for number, one in closer.items():
             if one.rank()[0] >= best[number].rank()[0]:
-                best[number] = one
+                best[number] = self._sharpen(one)
         return [_visible_object(one) for one in best]
 
     def _look(self, candidates: Sequence[Candidate]) -> None:
@@ -132,6 +134,14 @@ class PromptPredictor:
             for number, one in enumerate(batch):
                 one.probability = found['visible'][number, 0].cpu()
                 one.score = float(found['score'][number, 0])
+
+    def _sharpen(self, one: Candidate) -> Candidate:
+        """The mask with its edge at the colours' edges, unless it then agrees with fewer clicks."""
+        assert one.probability is not None
+        image = crop_and_resize(one.request.image, one.window, self.crop_size)
+        cut = torch.from_numpy(cut_by_colour(image, one.probability.numpy()))
+        sharp = replace(one, probability=cut)
+        return sharp if sharp.rank()[0] >= one.rank()[0] else one
 
     def _crop(self, one: Candidate) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture uint8 (1,3,h,w) and prompt (1,2,h,w) of a crop."""

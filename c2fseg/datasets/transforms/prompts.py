@@ -69,7 +69,7 @@ class SimulatePrompt(BaseTransform):
         self,
         kinds: Mapping[str, float],
         box_jitter: float = 0.08,
-        enlarge: tuple[float, float] = (1.7, 2.3),
+        enlarge: tuple[float, float] = (1.2, 1.9),
         click_scale: float = 0.7,
         max_clicks: int = 3,
         negative_prob: float = 0.3,

@@ -49,7 +49,7 @@ class PromptSegmentor(BaseModel):
         self,
         backbone: dict,
         decoder: dict,
-        score_weight: float = 0.3,
+        score_weight: float = 1.0,
         autocast: str | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | list | None = None,

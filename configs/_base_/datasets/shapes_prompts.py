@@ -2,7 +2,7 @@
 
 data_root = 'data/shapes'
 crop_size = 128
-kinds = dict(box=0.35, points=0.45, both=0.2)
+kinds = dict(box=0.35, points=0.4, both=0.25)
 
 train_pipeline = [
     dict(type='LoadFrames'),

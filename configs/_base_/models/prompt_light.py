@@ -16,6 +16,6 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint='weights/c2f_general.pth', prefix='backbone.'),
     ),
     decoder=dict(in_channels=(24, 48, 96, 128), channels=(96, 64, 48, 32)),
-    score_weight=0.3,
+    score_weight=1.0,
     autocast='bfloat16',
 )
