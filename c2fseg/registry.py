@@ -62,7 +62,7 @@ OPTIMIZERS = _child('optimizer', MMENGINE_OPTIMIZERS, 'c2fseg.engine')
 PARAM_SCHEDULERS = _child('parameter scheduler', MMENGINE_PARAM_SCHEDULERS, 'c2fseg.engine')
 RUNNERS = _child('runner', MMENGINE_RUNNERS, 'c2fseg.engine')
 RUNNER_CONSTRUCTORS = _child('runner constructor', MMENGINE_RUNNER_CONSTRUCTORS, 'c2fseg.engine')
-TASK_UTILS = _child('task util', MMENGINE_TASK_UTILS, 'c2fseg.models')
+TASK_UTILS = _child('task util', MMENGINE_TASK_UTILS, 'c2fseg.tracking')
 VISBACKENDS = _child('visualization backend', MMENGINE_VISBACKENDS, 'c2fseg.visualization')
 WEIGHT_INITIALIZERS = _child('weight initializer', MMENGINE_WEIGHT_INITIALIZERS, 'c2fseg.models')
 

@@ -29,6 +29,7 @@ from c2fseg.apis.video_inferencer import VideoInferencer, VideoOptions
 from c2fseg.apis.video_io import is_video_path
 from c2fseg.mask_sources.base_mask_source import BaseMaskSource
 from c2fseg.registry import INFERENCERS, MASK_SOURCES
+from c2fseg.tracking import MaskLinker
 from c2fseg.visualization.image_io import unique_stems, writable_folder
 
 
@@ -106,6 +107,7 @@ class AmodalInferencer:
         resume: bool = False,
         shard: tuple[int, int] = (0, 1),
         recursive: bool = False,
+        max_frames: int | None = None,
     ) -> dict[str, Any]:
         """Complete the objects of pictures, or of a video with :meth:`complete_video`.
 
@@ -141,6 +143,7 @@ class AmodalInferencer:
             shard: (number, count): take only every count-th picture, from this one on; the calls of
                 all numbers together do the work, and :func:`merge_results` ends it.
             recursive: Look for pictures in the folders of a folder, too.
+            max_frames: Stop after so many frames of a video; a webcam has no end of its own.
 
         Returns:
             ``predictions``, one entry a picture in the order given: ``image`` (its name), ``size``
@@ -169,17 +172,18 @@ class AmodalInferencer:
         )
         output = OutputOptions(out_dir, save, resume, shard)
         if is_video_path(images) or is_camera(images):
-            prompts = {'boxes': boxes, 'points': points}
-            result = self._video_call(images, visible_masks, prompts, options, output, progress)
+            extra = {'boxes': boxes, 'points': points, 'max_frames': max_frames}
+            result = self._video_call(images, visible_masks, extra, options, output, progress)
             drawn = [] if result['out'] is None else [result['out']]
             return {'predictions': [result], 'visualization': drawn}
+        if max_frames is not None:
+            raise ValueError('max_frames is for videos; leave it out for pictures')
         work = self._pictures(
             images, visible_masks, boxes, points, options, output, progress, recursive
         )
         predictions = list(work)
-        drawn = []
-        if output.out_dir is not None and 'pictures' in save:
-            drawn = [entry['visualization'] for entry in predictions]
+        written = out_dir is not None and 'pictures' in save
+        drawn = [entry['visualization'] for entry in predictions] if written else []
         return {'predictions': predictions, 'visualization': drawn}
 
     def stream(
@@ -215,15 +219,9 @@ class AmodalInferencer:
         if is_video_path(images) or is_camera(images):
             raise ValueError(f'{images} is a video: expected pictures; see complete_video')
         output = OutputOptions(out_dir, save, resume, shard)
+        chosen = CallOptions(**options)
         return self._pictures(
-            images,
-            visible_masks,
-            boxes,
-            points,
-            CallOptions(**options),
-            output,
-            progress,
-            recursive,
+            images, visible_masks, boxes, points, chosen, output, progress, recursive
         )
 
     def _pictures(
@@ -257,7 +255,7 @@ class AmodalInferencer:
         self,
         video: Any,
         visible_masks: Any,
-        prompts: dict[str, Any],
+        extra: dict[str, Any],
         options: CallOptions,
         output: OutputOptions,
         progress: bool,
@@ -285,7 +283,7 @@ class AmodalInferencer:
             progress=progress,
             post_process=options.post_process,
             on_error=options.on_error,
-            **prompts,
+            **extra,
         )
 
     def complete_video(
@@ -306,6 +304,9 @@ class AmodalInferencer:
         on_error: str = 'raise',
         boxes: Any = None,
         points: Any = None,
+        propagate: bool = False,
+        linker: MaskLinker | Mapping[str, Any] | None = None,
+        max_frames: int | None = None,
     ) -> dict[str, Any]:
         """Complete the tracked objects of a video.
 
@@ -334,6 +335,13 @@ class AmodalInferencer:
                 not visible in that frame, and ``errors`` says so.
             boxes: In place of masks, a box around each object in the first frame: (M, 4) xyxy px.
             points: In place of masks, clicks on each object in the first frame, as for pictures.
+                Of other frames, boxes and points are a dict from the number of the frame. What they
+                show is carried on to the other frames.
+            propagate: ``visible_masks`` are those of some frames, and are carried on to the others:
+                an id map (H, W) of the first frame, a dict from the number of a frame to its id map
+                or to a dict from object id to mask, or a file; docs/video.md.
+            linker: How objects that the mask source finds become tracks, or arguments of it.
+            max_frames: Frames after which to stop; a webcam needs it.
 
         Returns:
             ``video`` (its name), ``size`` (H, W), ``fps``, ``num_frames`` that were read,
@@ -365,10 +373,15 @@ class AmodalInferencer:
             seed=seed,
             on_error=on_error,
             progress=progress,
+            propagate=propagate,
+            linker=linker,
+            max_frames=max_frames,
         )
         given = [name for name, one in (('boxes', boxes), ('points', points)) if one is not None]
         if visible_masks is not None and not given:
-            return VideoInferencer(self.model, self.pipeline, options).run(video, visible_masks)
+            source = self.mask_source if propagate else None
+            runner = VideoInferencer(self.model, self.pipeline, options, mask_source=source)
+            return runner.run(video, visible_masks)
         if visible_masks is not None:
             raise ValueError(f'visible_masks and {" and ".join(given)} are given: expected one')
         source = choose_source(given, self.mask_source, self._prompt_source)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,20 @@ from torch import nn
 
 from c2fseg.apis.call_helpers import error_text, progress_bar, sample_name, seeded
 from c2fseg.apis.clip_fusion import Guess, fuse, read_guesses
+from c2fseg.apis.object_finders import HOW_TO_GIVE_MASKS
 from c2fseg.apis.pipeline import InferencePipeline
 from c2fseg.apis.sliding_windows import check_window, slide, window_weights
-from c2fseg.apis.video_io import Video, open_video
+from c2fseg.apis.video_anchors import Anchors, mask_anchors, prompt_anchors
+from c2fseg.apis.video_io import CameraVideo, Video, open_video
 from c2fseg.apis.video_mask_forms import open_masks
-from c2fseg.apis.video_masks import ObjectId, VideoMasks
+from c2fseg.apis.video_masks import ObjectId
+from c2fseg.apis.video_propagation import PropagatedFrames
 from c2fseg.apis.video_results import Track, file_entry, frame_record, track_order, track_result
+from c2fseg.apis.video_streams import FoundFrames, GivenFrames, MaskedFrame, MaskedFrames
+from c2fseg.mask_sources.base_mask_source import BaseMaskSource
+from c2fseg.registry import TASK_UTILS
 from c2fseg.structures import decode_mask
+from c2fseg.tracking import ColourRefinement, MaskLinker, MaskPropagator
 from c2fseg.visualization import PanelObject, draw_objects
 from c2fseg.visualization.video_writers import EntryWriter, FrameWriter, open_writer
 
@@ -45,6 +54,9 @@ class VideoOptions:
     seed: int = 0
     on_error: str = 'raise'
     progress: bool = True
+    propagate: bool = False
+    linker: MaskLinker | Mapping[str, Any] | None = None
+    max_frames: int | None = None
 
 
 @dataclass
@@ -71,12 +83,22 @@ class VideoInferencer:
         model: The model, in eval mode.
         pipeline: Crops and packs the objects.
         options: Options of the call.
+        mask_source: Finds the visible masks where none are given, and corrects those that are
+            carried on.
     """
 
     def __init__(
-        self, model: nn.Module, pipeline: InferencePipeline, options: VideoOptions
+        self,
+        model: nn.Module,
+        pipeline: InferencePipeline,
+        options: VideoOptions,
+        mask_source: BaseMaskSource | None = None,
     ) -> None:
         check_window(options.window, options.overlap if options.window is not None else 0)
+        limit = options.max_frames
+        if limit is not None and (not isinstance(limit, Integral) or limit < 1):
+            raise ValueError(f'max_frames must be a whole number of at least 1, got {limit!r}')
+        self.mask_source = mask_source
         self.model: Any = model
         self.pipeline = pipeline
         self.options = options
@@ -88,29 +110,38 @@ class VideoInferencer:
         self.name = ''
         self.info: dict[ObjectId, dict[str, Any]] = {}
 
-    def run(self, video: Any, visible_masks: Any) -> dict[str, Any]:
+    def run(
+        self, video: Any, visible_masks: Any = None, boxes: Any = None, points: Any = None
+    ) -> dict[str, Any]:
         """Complete the objects of a video.
 
         Args:
             video: Frames in any of the forms that ``open_video`` reads.
-            visible_masks: Masks in any of the forms that ``open_masks`` reads.
+            visible_masks: Masks in any of the forms that ``open_masks`` reads; with the option
+                ``propagate`` of some frames only, as ``mask_anchors`` reads them. None: the mask
+                source finds the objects of each frame, or those that boxes or points show.
+            boxes: Boxes in the first frame, or a dict from the number of a frame to those in it.
+            points: Clicks, likewise.
 
         Returns:
             See :meth:`AmodalInferencer.complete_video`.
         """
         options = self.options
         source = open_video(video, self.pipeline.exif)
-        masks = open_masks(visible_masks, source, options.on_error)
+        if isinstance(source, CameraVideo) and options.max_frames is None:
+            raise ValueError(f'{source.name} has no end: give max_frames')
+        masks = self._open_frames(source, visible_masks, boxes, points)
         place = Path(source.name)
         self.name = place.name if place.is_dir() else place.stem
         self.info = masks.info
+        limit = options.max_frames
         count, size = 0, (0, 0)
         with ExitStack() as stack:
             writer, entries = self._open_outputs(stack, source, visible_masks)
             stack.enter_context(seeded(self.model, options.seed))
             bar = stack.enter_context(progress_bar(options.progress))
-            task = bar.add_task('completing frames', total=source.num_frames)
-            frames = self._read(source, masks)
+            task = bar.add_task('completing frames', total=limit or source.num_frames)
+            frames = self._read(islice(masks, limit))
             for frame in slide(frames, options.window, options.overlap, self._process):
                 self._finish(frame, writer, entries)
                 count, size = count + 1, frame.image.shape[:2]
@@ -137,12 +168,42 @@ class VideoInferencer:
             writer = stack.enter_context(open_writer(options.out, fps))
         return writer, entries
 
-    def _read(self, source: Video, masks: VideoMasks) -> Iterator[ClipFrame]:
-        """Read frames and visible masks side by side."""
-        for index, image in enumerate(source):
-            where = f'{source.frame_name(index)} of {source.name}'
-            report = self._reporter(index)
-            yield ClipFrame(index, image, masks.at(index, image.shape[:2], where, report))
+    def _open_frames(
+        self, video: Video, visible_masks: Any, boxes: Any, points: Any
+    ) -> MaskedFrames:
+        """Choose where the visible masks come from."""
+        options, source = self.options, self.mask_source
+        prompted = boxes is not None or points is not None
+        if visible_masks is not None and prompted:
+            raise ValueError('visible_masks, and boxes or points are given: expected one of them')
+        if visible_masks is not None and not options.propagate:
+            masks = open_masks(visible_masks, video, options.on_error)
+            return GivenFrames(video, masks, self._reporter)
+        if visible_masks is not None:
+            anchors: Anchors = mask_anchors(visible_masks, video)
+            propagator = MaskPropagator(source, refinement=ColourRefinement())
+            return PropagatedFrames(video, anchors, propagator, self._reporter)
+        if source is None:
+            raise ValueError(f'There are no masks to complete: {HOW_TO_GIVE_MASKS}')
+        if prompted:
+            anchors = prompt_anchors(boxes, points, video, source)
+            propagator = MaskPropagator(refinement=ColourRefinement())
+            return PropagatedFrames(video, anchors, propagator, self._reporter)
+        if source.prompts:
+            raise ValueError(f'{type(source).__name__} needs {" or ".join(source.prompts)}')
+        if options.propagate:
+            raise ValueError(
+                'propagate carries given masks on: give visible_masks, boxes or points'
+            )
+        linker = options.linker or MaskLinker()
+        if not isinstance(linker, MaskLinker):
+            linker = TASK_UTILS.build({'type': 'MaskLinker', **linker})
+        return FoundFrames(video, source, linker)
+
+    def _read(self, frames: Iterator[MaskedFrame]) -> Iterator[ClipFrame]:
+        """Number the frames."""
+        for index, (image, visible) in enumerate(frames):
+            yield ClipFrame(index, image, visible)
 
     def _reporter(self, frame: int) -> Callable[[Exception, ObjectId | None], None]:
         def report(error: Exception, object_id: ObjectId | None) -> None:
@@ -221,13 +282,13 @@ class VideoInferencer:
         return self.tracks[object_id]
 
     def _report(
-        self, source: Video, masks: VideoMasks, count: int, size: tuple[int, int]
+        self, source: Video, masks: MaskedFrames, count: int, size: tuple[int, int]
     ) -> dict[str, Any]:
         """Collect the results, and say what went wrong on the way."""
-        notes = []
+        notes = list(masks.notes)
         if source.broken_off is not None:
             notes.append(source.broken_off)
-        elif masks.beyond(count):
+        elif self.options.max_frames is None and masks.beyond(count):
             notes.append(
                 f'{source.name} ends after {count} frames, with masks left for '
                 f'{masks.beyond(count)} more: they were not used'
@@ -238,6 +299,8 @@ class VideoInferencer:
         for note in notes:
             print_log(note, 'current', logging.WARNING)
         tracks = sorted(self.tracks.values(), key=lambda track: track_order(track.object_id))
+        for track in tracks:
+            track.info.update(self.info.get(track.object_id, {}))  # scores may have changed
         arrays = self.options.return_arrays
         out, masks_out = self.options.out, self.options.masks_out
         return {

@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from c2fseg.apis.inputs import IMAGE_SUFFIXES
+from c2fseg.apis.inputs import IMAGE_SUFFIXES, is_camera
 from c2fseg.datasets.image_io import read_rgb
 
 VIDEO_SUFFIXES = ('.avi', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -24,7 +25,7 @@ VIDEO_SUFFIXES = ('.avi', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg
 MOVI_FRAME = re.compile(r'rgba_full_\d+\.png')
 VIDEO_FORMS = (
     f'a video file ({", ".join(VIDEO_SUFFIXES)}), a folder, glob pattern or list of frame files, '
-    'an array (T, H, W, 3) or an iterable of frames (H, W, 3)'
+    "an array (T, H, W, 3), an iterable of frames (H, W, 3), or a webcam (0 or 'webcam:0')"
 )
 # EXIF orientations that swap height and width.
 TURNED = (5, 6, 7, 8)
@@ -106,6 +107,24 @@ class Video(ABC):
         named = names is not None and index < len(names)
         return f'frame {index}' + (f' ({Path(names[index]).name})' if named and names else '')
 
+    def part(self, start: int, stop: int) -> list[np.ndarray] | None:
+        """Frames from the middle of the video, whatever was read of it before.
+
+        Args:
+            start: The first.
+            stop: The one behind the last.
+
+        Returns:
+            (H, W, 3) uint8 RGB each, fewer where the video ends before; None where it is a stream
+            that can be read once only.
+        """
+        again = self._again()
+        return None if again is None else list(islice(again, start, stop))
+
+    def _again(self) -> Video | None:
+        """The same video from its start, None where there is no such thing."""
+        return None
+
     @abstractmethod
     def _read(self) -> Iterator[np.ndarray]:
         """The frames (H, W, 3) uint8 RGB, one after the other."""
@@ -123,6 +142,7 @@ class FileVideo(Video):
     """
 
     def __init__(self, path: str, exif: str = 'apply') -> None:
+        self.exif = exif
         self.capture = cv2.VideoCapture(path)
         if not self.capture.isOpened():
             raise OSError(
@@ -146,6 +166,44 @@ class FileVideo(Video):
                 done, frame = self.capture.read()
                 if not done:
                     return
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        finally:
+            self.capture.release()
+
+    def _again(self) -> Video:
+        return FileVideo(self.name, self.exif)
+
+
+class CameraVideo(Video):
+    """A webcam, read through OpenCV: a stream without end.
+
+    Args:
+        number: 0 for the first camera, 1 for the second, ...
+
+    Raises:
+        OSError: There is no such camera.
+    """
+
+    def __init__(self, number: int) -> None:
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        self.capture = cv2.VideoCapture(number)
+        cv2.utils.logging.setLogLevel(level)
+        if not self.capture.isOpened():
+            self.capture.release()
+            raise OSError(
+                f'There is no camera {number} here, or another program uses it: connect one, or '
+                'give a video file'
+            )
+        fps = float(self.capture.get(cv2.CAP_PROP_FPS))
+        known = math.isfinite(fps) and 0 < fps <= 1000
+        super().__init__(f'webcam_{number}', fps if known else None)
+
+    def _read(self) -> Iterator[np.ndarray]:
+        try:
+            while True:
+                done, frame = self.capture.read()
+                if not done:
+                    raise BreakOff('the camera gives no more frames')
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         finally:
             self.capture.release()
@@ -189,6 +247,9 @@ class GifVideo(Video):
         if not self.whole:
             raise BreakOff('the file has no end mark')
 
+    def _again(self) -> Video:
+        return GifVideo(self.name)
+
 
 class FolderVideo(Video):
     """Frames in files of their own.
@@ -227,6 +288,10 @@ class FolderVideo(Video):
         if self.gap is not None:
             raise BreakOff(self.gap)
 
+    def part(self, start: int, stop: int) -> list[np.ndarray]:
+        """See :class:`Video`."""
+        return [read_rgb(path, self.exif) for path in self.paths[: self.usable][start:stop]]
+
 
 class ArrayVideo(Video):
     """Frames that are there already, or are made one by one.
@@ -244,6 +309,12 @@ class ArrayVideo(Video):
         for frame in self.frames:
             # A copy: whoever makes frames one by one may use the same memory again.
             yield np.array(frame)
+
+    def part(self, start: int, stop: int) -> list[np.ndarray] | None:
+        """See :class:`Video`."""
+        if not isinstance(self.frames, (np.ndarray, Sequence)):
+            return None
+        return [np.array(frame) for frame in self.frames[start:stop]]
 
 
 def is_video_path(given: Any) -> bool:
@@ -271,6 +342,8 @@ def open_video(video: Any, exif: str = 'apply') -> Video:
     """
     if isinstance(video, Video):
         return video
+    if is_camera(video):
+        return CameraVideo(int(str(video).rpartition(':')[2]))
     if isinstance(video, (str, os.PathLike)):
         return _open_path(os.path.expanduser(os.fspath(video)), exif)
     if isinstance(video, np.ndarray):
