@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from c2fseg.apis import AmodalInferencer
 from c2fseg.apis.call_helpers import ON_ERROR
@@ -18,7 +15,7 @@ from c2fseg.apis.call_options import SAVE
 from c2fseg.apis.model_files import GENERAL_MODEL, VIDEO_MODEL
 from c2fseg.cli.inputs import split_inputs
 from c2fseg.cli.mask_arguments import add_mask_arguments, read_mask_arguments
-from c2fseg.cli.shards import find_shard
+from c2fseg.cli.shards import choose_device, find_shard
 from c2fseg.cli.videos import complete_videos
 from c2fseg.utils.launch import one_sentence_errors
 
@@ -76,6 +73,7 @@ def parse_args(
     add = video.add_argument
     add('--window', type=int, default=24, help='frames the model sees at once (%(default)s)')
     add('--overlap', type=int, default=8, help='frames that two windows share (%(default)s)')
+    add('--max-frames', type=int, help='stop after so many frames; for a webcam')
     add('--side-by-side', action='store_true', help='draw the input on the left')
     return parser.parse_args(arguments)
 
@@ -132,8 +130,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     start = time.perf_counter()
     with one_sentence_errors(ValueError, TypeError, KeyError):
         shard = find_shard(args.shard)
-        if args.device is None and torch.cuda.is_available():
-            args.device = f'cuda:{int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count()}'
+        args.device = args.device or choose_device()
         pictures, videos = split_inputs(args.inputs, args.recursive)
         source, masks = read_mask_arguments(args)
         said = []

@@ -88,6 +88,7 @@ def complete_one(
     return inferencer.complete_video(
         video,
         **masks,
+        max_frames=args.max_frames,
         window=args.window,
         overlap=min(args.overlap, args.window - 1),
         batch_size=args.batch_size,
@@ -114,6 +115,7 @@ def video_settings(
         'seed': args.seed,
         'window': args.window,
         'overlap': args.overlap,
+        'max_frames': args.max_frames,
         'post_process': args.post_process,
         'side_by_side': args.side_by_side,
         'save': sorted(args.save),

@@ -91,9 +91,10 @@ def test_commands_are_ones_that_the_script_takes(script: str, arguments: list[st
     path = ROOT / script
     assert path.is_file(), script
     source = path.read_text(encoding='utf-8')
-    # A thin script hands its arguments to a module of the package.
-    for module in re.findall(r'^from (c2fseg\.cli\.\w+) import', source, flags=re.MULTILINE):
-        source += (ROOT / f'{module.replace(".", "/")}.py').read_text(encoding='utf-8')
+    # A thin script hands its arguments to modules of the package.
+    called = r'^from c2fseg\.cli\.(\w+) import|-m c2fseg (\w+)'
+    for pair in re.findall(called, source, flags=re.MULTILINE):
+        source += cli_source(''.join(pair))
     for word in arguments:
         if word.startswith('--'):
             assert f"'{word}'" in source or script.endswith('make_shapes.py'), f'{script} {word}'
@@ -107,6 +108,31 @@ def test_commands_are_ones_that_the_script_takes(script: str, arguments: list[st
         for pair in arguments[arguments.index('--cfg-options') + 1 :]:
             if '=' in pair:
                 check_key(config, pair.split('=', maxsplit=1)[0])
+
+
+def cli_source(command: str) -> str:
+    """Returns the source of a command, and of the options that several share."""
+    files = (ROOT / 'c2fseg' / 'cli' / f'{name}.py' for name in (command, 'mask_arguments'))
+    return ''.join(path.read_text(encoding='utf-8') for path in files)
+
+
+def test_commands_of_c2fseg_are_ones_that_it_takes() -> None:
+    from c2fseg.cli.main import COMMANDS
+
+    count = 0
+    for page, command in commands():
+        words = shlex.split(command)
+        if '-m' in words and 'c2fseg' in words:
+            words = words[words.index('c2fseg') :]
+        if words[0] != 'c2fseg':
+            continue
+        count += 1
+        assert words[1] in COMMANDS, f'{page}: {command}'
+        source = cli_source(words[1])
+        for word in words[2:]:
+            if word.startswith('--'):
+                assert f"'{word}'" in source, f'{page}: {word}'
+    assert count
 
 
 def check_key(config: Config, key: str) -> None:
