@@ -166,7 +166,7 @@ class Page:
             self.detect = gr.Button(
                 'Find all', variant='primary', interactive=not note, elem_id='detect', min_width=90
             )
-            self.remove = gr.Button('Remove selected', elem_id='remove', min_width=90)
+            self.remove = gr.Button('Remove', elem_id='remove', min_width=90)
             self.clear = gr.Button('Clear', elem_id='clear', min_width=90)
         if note:
             gr.Markdown(note, elem_id='note', elem_classes='caption')
@@ -196,7 +196,7 @@ class Page:
             show_label=False,
             interactive=False,
             buttons=[],
-            height=200,
+            height=180,
             placeholder='Nothing hides anything here',
             elem_id='graph',
         )
@@ -387,6 +387,7 @@ def _gallery(pictures: list[str] | None, name: str, columns: int, height: int) -
         allow_preview=False,
         interactive=False,
         object_fit='cover',
+        fit_columns=False,
         buttons=[],
         elem_id=name,
     )

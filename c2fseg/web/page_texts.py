@@ -39,6 +39,10 @@ CSS = """
 #note p { margin-bottom: 0; }
 #samples .caption-label, #samples .grid-wrap { padding: 4px; }
 @media (max-width: 720px) {
+  .gradio-container, .gradio-container .main { width: 100% !important; min-width: 0 !important; }
+  .gradio-container .main { padding: 12px !important; }
+  .gradio-container .row, .gradio-container .column { min-width: 0 !important; max-width: 100%; }
+  #objects { overflow-x: auto; }
   #samples .grid-container { grid-template-columns: repeat(3, 1fr) !important; }
   #samples, #samples .grid-wrap { height: auto !important; max-height: none !important; }
   #canvas img { max-height: 56vh; }
@@ -48,7 +52,7 @@ CSS = """
 
 def upload_label(limits: UploadLimits) -> str:
     """What the page says of uploads."""
-    return f'Upload a picture, up to {limits.max_megabytes:g} MB and {limits.max_side} px a side'
+    return f'Upload a picture, up to {limits.max_megabytes:g} MB'
 
 
 def table_rows(bench: Workbench) -> list[list[str]]:

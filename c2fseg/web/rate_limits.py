@@ -58,6 +58,7 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
             return 0.0 if allowed else (1 - tokens) / rate
 
-    def __len__(self) -> int:
+    @property
+    def num_clients(self) -> int:
         """Clients that are remembered."""
         return len(self._buckets)

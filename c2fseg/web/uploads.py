@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from c2fseg.datasets.image_io import decode_rgb
 
 # Pillow looks for these only: its other readers are code that a hostile file could aim at.
-FORMATS = ('BMP', 'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP')
+FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 FORMAT_NAMES = 'PNG, JPEG, WebP, TIFF or BMP'
 
 

@@ -39,7 +39,7 @@ def test_the_memory_for_clients_is_bounded() -> None:
     limiter = RateLimiter(1, max_clients=3, clock=Clock())
     for number in range(50):
         limiter.take(str(number))
-    assert len(limiter) == 3
+    assert limiter.num_clients == 3
     assert limiter.take('49') > 0  # one of the last is remembered
 
 
