@@ -5,6 +5,11 @@
 
 VIDEO is a video file, a GIF or a folder of frames. MASKS are the visible masks of its objects: a
 folder of PNG id maps or a JSON file, see docs/video.md; a folder in the MOVi layout holds both.
+Without masks of every frame:
+
+    python demo/video_demo.py VIDEO --detector CFG WEIGHTS     # objects are found and tracked
+    python demo/video_demo.py VIDEO MASKS --propagate          # masks of some frames
+    python demo/video_demo.py VIDEO --box 40 30 90 80          # x1 y1 x2 y2 of an object
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from c2fseg.datasets.image_io import read_id_map
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.structures import decode_mask
 from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.visualization.image_io import safe_name
 
 # An object counts as occluded in a frame from this hidden share on.
 OCCLUDED = 0.05
@@ -51,7 +57,22 @@ def parse_args() -> argparse.Namespace:
     add('--on-error', choices=('raise', 'skip'), default='raise', help='for unusable masks')
     add('--device', default='cpu')
     add('--seed', type=int, default=0)
+    add('--detector', nargs=2, metavar=('CFG', 'WEIGHTS'), help='finds the objects (mmdet)')
+    add('--score-threshold', type=float, default=0.3, help='of the detector (%(default)s)')
+    add('--trust-checkpoint', action='store_true', help='load detector weights that hold code')
+    add('--box', type=float, nargs=4, action='append', metavar=('X1', 'Y1', 'X2', 'Y2'))
+    add('--point', type=float, nargs=2, action='append', metavar=('X', 'Y'))
+    add('--frame', type=int, default=0, help='frame of boxes, points, or a PNG of masks (0)')
+    add('--propagate', action='store_true', help='MASKS are those of some frames: carry them on')
+    add('--max-frames', type=int, help='stop after so many frames; a webcam needs it')
     args = parser.parse_args()
+    if args.box and args.point:
+        parser.error('give --box or --point')
+    args.own = bool(args.detector or args.box or args.point)
+    if args.video is None and (args.own or args.propagate):
+        parser.error('--detector, --box, --point and --propagate are for a video of your own')
+    if args.masks is not None and (args.box or args.point):
+        parser.error('masks need no --box and no --point')
     if args.video is None:
         args.clips = sample_clips()
         if not args.clips:
@@ -59,10 +80,36 @@ def parse_args() -> argparse.Namespace:
         if len(args.clips) > 1 and (args.out or args.masks_out):
             parser.error('--out and --masks-out are for one video: give it and its masks')
     else:
-        if args.masks is None and not is_movi(Path(args.video)):
+        if args.masks is None and not args.own and not is_movi(Path(args.video)):
             parser.error('your own video needs MASKS, the visible masks of its objects')
-        args.clips = [(args.video, args.masks or args.video)]
+        args.clips = [(args.video, args.masks or (None if args.own else args.video))]
     return args
+
+
+def mask_options(args: argparse.Namespace, masks: str | None) -> dict[str, Any]:
+    """What the command line says of the visible masks, as arguments of a call."""
+    if args.box:
+        return {'boxes': {args.frame: args.box}}
+    if args.point:
+        return {'points': {args.frame: [[point] for point in args.point]}}
+    if args.propagate and masks is not None and masks.lower().endswith('.png'):
+        return {'visible_masks': {args.frame: read_id_map(masks)}, 'propagate': True}
+    return {'visible_masks': masks, 'propagate': args.propagate}
+
+
+def detector(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The mask source of the command line."""
+    if args.detector is None:
+        return None
+    config, weights = args.detector
+    return {
+        'type': 'MMDetMaskSource',
+        'config': config,
+        'weights': weights,
+        'device': args.device,
+        'score_threshold': args.score_threshold,
+        'trust_checkpoint': args.trust_checkpoint,
+    }
 
 
 def sample_clips() -> list[tuple[str, str]]:
@@ -137,21 +184,24 @@ def main() -> int:
     start = time.perf_counter()
     frames = 0
     try:
-        inferencer = AmodalInferencer(args.model, args.weights, args.device)
+        source = detector(args)
+        inferencer = AmodalInferencer(args.model, args.weights, args.device, mask_source=source)
         for video, masks in args.clips:
             result = inferencer.complete_video(
                 video,
-                masks,
+                **mask_options(args, masks),
                 window=args.window,
                 overlap=min(args.overlap, args.window - 1),
                 batch_size=args.batch_size,
-                out=args.out or Path('outputs/demo_video') / f'{Path(video).stem}.mp4',
+                out=args.out
+                or Path('outputs/demo_video') / f'{Path(video).stem.replace(":", "_")}.mp4',
                 masks_out=args.masks_out,
                 return_arrays=False,
                 seed=args.seed,
                 fps=args.fps,
                 side_by_side=args.side_by_side,
                 on_error=args.on_error,
+                max_frames=args.max_frames,
             )
             frames += result['num_frames']
             console.print(report(result))
