@@ -193,8 +193,7 @@ def main() -> int:
                 window=args.window,
                 overlap=min(args.overlap, args.window - 1),
                 batch_size=args.batch_size,
-                out=args.out
-                or Path('outputs/demo_video') / f'{Path(video).stem.replace(":", "_")}.mp4',
+                out=args.out or Path('outputs/demo_video') / f'{safe_name(Path(video).stem)}.mp4',
                 masks_out=args.masks_out,
                 return_arrays=False,
                 seed=args.seed,
