@@ -1,6 +1,7 @@
 """Evaluation: named protocols, and the metrics that the Runner calls."""
 
 from c2fseg.evaluation.metrics import (
+    AmodalCalibration,
     AmodalCocoMetric,
     AmodalIoU,
     AmodalPredictions,
@@ -9,6 +10,7 @@ from c2fseg.evaluation.metrics import (
 )
 
 __all__ = [
+    'AmodalCalibration',
     'AmodalCocoMetric',
     'AmodalIoU',
     'AmodalPredictions',

@@ -17,6 +17,7 @@ from c2fseg.evaluation.functional import (
     get_protocol,
     occlusion_rate,
 )
+from c2fseg.evaluation.metrics.hypothesis_fields import hypothesis_field, hypothesis_masks
 from c2fseg.evaluation.metrics.object_metric import ObjectMetric
 from c2fseg.evaluation.metrics.sample_fields import (
     STAGES,
@@ -51,6 +52,11 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
     range that the buckets span, and by bucket. Returned keys read
     ``'c2f-image/gt/refined/raw/mIoU_full'``: protocol, source of the visible masks, stage, form,
     value in [0, 1]. The tables that are logged, one for each protocol, are in percent.
+
+    Where samples carry ``pred_hypotheses``, two stages more are scored: ``best_of_<n>``, the
+    hypothesis whose full IoU is best, under each protocol and form (a choice that needs the truth:
+    never report it as a plain number), and ``mean_of_<n>``, the mask of their mean probability,
+    weighted by confidence.
 
     Objects are told apart by ``sample_id``: one that a sampler repeats to fill up a batch of
     processes is counted once. A clip of T frames is scored frame by frame and counts as one
@@ -144,19 +150,55 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
         """Scores the valid frames of one object and encodes its predictions."""
         name = sample_name(sample)
         masks = self._collect_masks(sample, name)
+        valid = valid_frames(sample, len(masks['amodal'])).tolist()
         frames, rates, entries = [], [], []
-        for t in valid_frames(sample, len(masks['amodal'])).tolist():
+        for t in valid:
             regions = RegionCounts(**{key: mask[t] for key, mask in masks.items()})
             frames.append(self._score_frame(regions))
             rates.append(occlusion_rate(regions))
             if self.out_file is not None:
                 entries.append(self._entry(sample, masks, t, frames[-1]))
-        scores = {
-            column: _one_score(column[0], [frame[column] for frame in frames])
-            for column in frames[0]
-        }
+        scores = _merge(frames)
+        found = hypothesis_field(sample)
+        if found is not None:
+            scores |= self._score_hypotheses(masks, *hypothesis_masks(sample, found), valid)
         category = str(sample.get('category', sample.get('category_id', 'unknown')))
         return ObjectResult(name, category, float(np.mean(rates)), scores, entries)
+
+    def _score_hypotheses(
+        self,
+        masks: Mapping[str, NDArray[np.bool_]],
+        hypotheses: NDArray[np.bool_],
+        mean: NDArray[np.bool_],
+        valid: Sequence[int],
+    ) -> dict[ProtocolColumn, Score]:
+        """Scores the best of the hypotheses ``(n, T, H, W)`` and the mask of their mean."""
+        truth = {key: masks[key] for key in ('amodal', 'visible', 'given') if key in masks}
+        *several, mean_scores = (
+            _merge(
+                [
+                    self._score_frame(
+                        RegionCounts(refined=one[t], **{key: m[t] for key, m in truth.items()})
+                    )
+                    for t in valid
+                ]
+            )
+            for one in (*hypotheses, mean)
+        )
+        scores: dict[ProtocolColumn, Score] = {}
+        for column in mean_scores:
+            protocol, _, form = column
+            best = max((one[column] for one in several), key=lambda score: score.full)
+            scores[protocol, f'best_of_{len(hypotheses)}', form] = best
+            scores[protocol, f'mean_of_{len(hypotheses)}', form] = mean_scores[column]
+        return scores
+
+    def unlike_results(self) -> str:
+        """Returns the message for objects whose results cannot stand in one table."""
+        return (
+            'Some objects have a coarse mask, or hypotheses, and some have none, so their means '
+            'cannot stand in one table; let the model write them for all or for none.'
+        )
 
     def _lines(self, protocol: str) -> list[str]:
         """Returns the lines above the table of a protocol."""
@@ -215,6 +257,13 @@ class AmodalIoU(ObjectMetric[ObjectResult]):
         if len(masks['amodal']) > 1:
             entry['frame'] = frame_numbers(sample, len(masks['amodal']))[t]
         return entry
+
+
+def _merge(frames: Sequence[Mapping[ProtocolColumn, Score]]) -> dict[ProtocolColumn, Score]:
+    """The scores of a clip by column, from those of its frames."""
+    return {
+        column: _one_score(column[0], [frame[column] for frame in frames]) for column in frames[0]
+    }
 
 
 def _one_score(protocol: str, frames: Sequence[Score]) -> Score:
