@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from c2fseg.evaluation.functional import mask_iou
 from c2fseg.mask_sources.base_mask_source import VisibleObject
 from c2fseg.mask_sources.colour_cut import cut_by_colour
 from c2fseg.mask_sources.prompt_requests import PromptRequest
@@ -39,7 +40,7 @@ class Candidate:
     Attributes:
         request: The object.
         window: int64 (4,) xyxy px.
-        box: The box that the model is shown: the user's, or that of what was found before.
+        box: The box that the model is shown, where the user drew one.
         probability: (h, w) of the crop.
         score: Expected intersection over union.
     """
@@ -50,8 +51,8 @@ class Candidate:
     probability: torch.Tensor | None = None
     score: float = 0.0
 
-    def rank(self) -> tuple[int, float]:
-        """Greater is better: how many clicks the mask agrees with, then the expected IoU."""
+    def agreed_clicks(self) -> int:
+        """How many clicks the mask agrees with."""
         assert self.probability is not None
         mask = self.probability > THRESHOLD
         size = (mask.shape[0], mask.shape[1])
@@ -60,16 +61,17 @@ class Candidate:
         for (x, y), label in zip(places, self.request.points[:, 2]):
             inside = 0 <= x < size[1] and 0 <= y < size[0]
             agreed += int(bool(inside and mask[y, x]) == bool(label))
-        return agreed, self.score
+        return agreed
 
 
 class PromptPredictor:
     """Finds the visible masks of objects that were clicked or boxed.
 
     With a box, one crop about it is looked at. A click does not tell how large the object is: crops
-    of several scales about it are looked at together, and the one with the best expected
-    intersection over union is taken; then a crop about what was found there, with its box. The edge
-    of a mask is laid where the colours change (:func:`cut_by_colour`).
+    of several scales about it are looked at together, and the mask that agrees best with those of
+    all other scales is taken (what the model expects of its own masks tells less); then a crop
+    about what was found there. The edge of a mask is laid where the colours change
+    (:func:`cut_by_colour`).
 
     Args:
         weights: Checkpoint of the recipe ``prompt_general`` or ``prompt_shapes``; None takes the
@@ -111,12 +113,12 @@ class PromptPredictor:
         """
         first = [list(_first_candidates(request)) for request in requests]
         self._look([one for several in first for one in several])
-        best = [self._sharpen(max(several, key=Candidate.rank)) for several in first]
+        best = [self._sharpen(_most_agreed(several)) for several in first]
         again = {number: _closer(one) for number, one in enumerate(best) if one.box is None}
         closer = {number: one for number, one in again.items() if one is not None}
         self._look(list(closer.values()))
         for number, one in closer.items():
-            if one.rank()[0] >= best[number].rank()[0]:
+            if one.agreed_clicks() >= best[number].agreed_clicks():
                 best[number] = self._sharpen(one)
         return [_visible_object(one) for one in best]
 
@@ -141,7 +143,7 @@ class PromptPredictor:
         image = crop_and_resize(one.request.image, one.window, self.crop_size)
         cut = torch.from_numpy(cut_by_colour(image, one.probability.numpy()))
         sharp = replace(one, probability=cut)
-        return sharp if sharp.rank()[0] >= one.rank()[0] else one
+        return sharp if sharp.agreed_clicks() >= one.agreed_clicks() else one
 
     def _crop(self, one: Candidate) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture uint8 (1,3,h,w) and prompt (1,2,h,w) of a crop."""
@@ -169,13 +171,26 @@ def _first_candidates(request: PromptRequest) -> Iterator[Candidate]:
             return
 
 
+def _most_agreed(candidates: Sequence[Candidate]) -> Candidate:
+    """The crop whose mask fits most clicks, then best those of the other crops."""
+    if len(candidates) == 1:
+        return candidates[0]
+    masks = [_paste(one) for one in candidates]
+    agreement = np.array([[mask_iou(one, other) for other in masks] for one in masks])
+    ranks = [
+        (one.agreed_clicks(), float(row.sum()))
+        for one, row in zip(candidates, np.where([[m.any()] for m in masks], agreement, 0))
+    ]
+    return candidates[ranks.index(max(ranks))]
+
+
 def _closer(one: Candidate) -> Candidate | None:
     """A crop about what was found in another one; None where nothing was."""
     mask = _paste(one)
     if not mask.any():
         return None
     box = masks_to_boxes(mask).astype(np.float64)
-    return Candidate(one.request, _box_window(box, one.request.size), box)
+    return Candidate(one.request, _box_window(box, one.request.size), None)
 
 
 def _box_window(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
