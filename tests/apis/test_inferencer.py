@@ -12,6 +12,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 from c2fseg.apis import AmodalInferencer, init_model
+from c2fseg.apis.inputs import list_images
 from c2fseg.structures import encode_mask
 
 from .conftest import SIZE
@@ -357,3 +358,65 @@ def test_folder_that_cannot_be_written_is_named_before_the_work(hull, scene, tmp
         with pytest.raises(OSError, match=r'cannot be written to the folder .*taken'):
             hull('absent.png', scene.masks[0], out_dir=folder)
     assert taken.read_text() == ''
+
+
+def test_pictures_of_folders_in_a_folder_and_of_a_list(hull, scene, tmp_path):
+    deep = scene.folder / 'deep' / 'er'
+    deep.mkdir(parents=True)
+    Path(scene.paths[2]).rename(deep / '000002.png')
+    (scene.folder / '.hidden').mkdir()
+    cv2.imwrite(str(scene.folder / '.hidden' / 'a.png'), scene.images[0])
+    names = [scene.paths[0], scene.paths[1], str(deep / '000002.png')]
+
+    def found(images, **options) -> list[str]:
+        count = len(list_images(images, **options)[0])
+        predictions = hull(images, [[]] * count, progress=False, **options)['predictions']
+        return [one['image'] for one in predictions]
+
+    assert found(scene.folder) == names[:2]
+    assert found(scene.folder, recursive=True) == names
+    listed = tmp_path / 'pictures.txt'
+    listed.write_text('# from the camera\n\n' + '\n'.join(names[::-1]) + '\n')
+    assert found(listed) == names[::-1]
+    listed.write_text('# none\n')
+    with pytest.raises(FileNotFoundError, match='names no picture'):
+        found(listed)
+    with pytest.raises(FileNotFoundError, match='recursive=True looks into its folders'):
+        hull(scene.folder / 'deep', [])
+
+
+def test_several_guesses_go_through_to_the_files(inferencer, scene, tmp_path):
+    results = inferencer(
+        scene.paths[0], scene.masks[0], num_hypotheses=3, out_dir=tmp_path, save=('masks', 'json')
+    )
+    objects = results['predictions'][0]['objects']
+    written = json.loads((tmp_path / 'predictions.json').read_text())
+    assert len(written) == len(objects) == 3
+    for item, entry in zip(objects, written, strict=True):
+        assert len(item['hypotheses']) >= 1
+        assert sum(one['score'] for one in item['hypotheses']) == pytest.approx(1)
+        assert entry['uncertainty'] == item['uncertainty']
+        for one, kept in zip(item['hypotheses'], entry['hypotheses'], strict=True):
+            assert kept == {'segmentation': one['amodal_rle'], 'score': one['score']}
+    path = tmp_path / 'masks' / '000000' / '000_hypothesis_0.png'
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) > 0
+    assert (mask == objects[0]['hypotheses'][0]['amodal_mask']).all()
+    again = inferencer(scene.paths[0], scene.masks[0])['predictions'][0]['objects'][0]
+    assert 'hypotheses' not in again
+
+
+def test_a_webcam_goes_the_way_of_videos(hull, monkeypatch):
+    asked = []
+
+    def complete_video(video, *rest, **options):
+        asked.append(video)
+        return {'out': None}
+
+    monkeypatch.setattr(hull, 'complete_video', complete_video)
+    for camera in (0, 'webcam:1'):
+        assert hull(camera, [])['visualization'] == []
+    assert asked == [0, 'webcam:1']
+    with pytest.raises(ValueError, match='max_frames is for videos'):
+        hull('a.png', [], max_frames=3)
+    with pytest.raises(ValueError, match='leave them out for a video'):
+        hull(0, [], shard=(0, 2))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c2fseg.utils.bounded_map import WAITING_A_WORKER, bounded_map, chunks
+from c2fseg.utils.bounded_map import WAITING_A_WORKER, bounded_map, chunks, read_ahead
 
 
 def double_or_die(number: int) -> int:
@@ -50,3 +50,30 @@ def test_chunks_hold_all_items_in_order(items: list[int], size: int) -> None:
     assert [item for part in parts for item in part] == items
     assert all(len(part) == size for part in parts[:-1])
     assert all(1 <= len(part) <= size for part in parts)
+
+
+def test_reading_ahead_keeps_the_order_and_a_bound() -> None:
+    taken, done = [], 0
+
+    def numbers() -> Iterator[int]:
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    for done, result in enumerate(read_ahead(double, numbers(), waiting=3)):
+        assert result == 2 * done
+        assert len(taken) <= done + 4
+    assert done == 19
+
+
+def test_an_error_while_reading_ahead_comes_at_its_turn() -> None:
+    results = read_ahead(double, [1, 2, -1, 3], waiting=3)
+    assert [next(results), next(results)] == [2, 4]
+    with pytest.raises(ValueError, match='-1 is negative'):
+        next(results)
+
+
+def double(number: int) -> int:
+    if number < 0:
+        raise ValueError(f'{number} is negative')
+    return 2 * number
