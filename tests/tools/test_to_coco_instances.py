@@ -67,7 +67,10 @@ def test_mmdet_reads_the_file(tmp_path: Path) -> None:
     write_kins(tmp_path / 'kins.json')
     run(tmp_path / 'kins.json', tmp_path / 'out.json')
     dataset = CocoDataset(
-        ann_file=str(tmp_path / 'out.json'), metainfo=dict(classes=('bowl',)), data_prefix=dict(img=''), pipeline=[],
+        ann_file=str(tmp_path / 'out.json'),
+        metainfo=dict(classes=('bowl',)),
+        data_prefix=dict(img=''),
+        pipeline=[],
     )
     (instance,) = dataset.get_data_info(0)['instances']
     assert instance['bbox'] == [2, 1, 4, 5]  # xyxy
