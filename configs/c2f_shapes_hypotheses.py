@@ -6,5 +6,5 @@ model = dict(test_cfg=dict(num_hypotheses=8))
 
 test_evaluator = [
     dict(type='AmodalIoU', protocol='c2f-image', visible_source='gt'),
-    dict(type='AmodalCalibration', visible_source='gt'),
+    dict(type='AmodalCalibration', visible_source='gt', out_file='outputs/calibration.json'),
 ]
