@@ -1,4 +1,4 @@
-# The prompt model on a small machine: 1,300 iterations of 32 objects, averaged weights.
+# The prompt model on a small machine: 2,000 iterations of 32 objects, averaged weights.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01),
@@ -7,10 +7,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=80),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=80, end=1300, T_max=1220, eta_min=1e-5),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=80, end=2000, T_max=1920, eta_min=1e-5),
 ]
 
-train_cfg = dict(type='ResumableIterLoop', max_iters=1300, val_interval=325)
+train_cfg = dict(type='ResumableIterLoop', max_iters=2000, val_interval=500)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
