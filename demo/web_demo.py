@@ -27,9 +27,7 @@ from c2fseg.web.temp_folder import TempFolder
 from c2fseg.web.uploads import UploadLimits
 from c2fseg.web.workbench import Completer
 
-NO_DETECTOR = (
-    'All objects can be found at once when the page is started with --detector CONFIG WEIGHTS.'
-)
+NO_DETECTOR = 'To find all objects at once, start the page with `--detector CONFIG WEIGHTS`.'
 
 
 def parse_args() -> argparse.Namespace:
