@@ -1,4 +1,4 @@
-"""The page itself: its parts, and what happens when they are used. The only file with gradio.
+"""The parts of the page, and what happens when they are used. The only file with gradio.
 
 Gradio reads from annotations what a handler wants of a request, so it is imported here at the top;
 nothing but the demo imports this module.
@@ -114,8 +114,6 @@ class Page:
         finally:
             self.blocks.close(verbose=False)
 
-    # --- layout -------------------------------------------------------------------------------
-
     def _lay_out(self) -> None:
         """Place the parts."""
         self.bench = gr.State(None, time_to_live=self.options.session_seconds)
@@ -203,8 +201,6 @@ class Page:
         self.download = gr.DownloadButton(
             'Download masks (PNG and RLE)', interactive=False, elem_id='download'
         )
-
-    # --- events -------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         """Say what answers which part."""
@@ -325,8 +321,6 @@ class Page:
             return {self.status: status_text(NO_PICTURE)}
         with bench.lock:
             return {self.canvas: draw_canvas(bench, _share(opacity), parts)}
-
-    # --- answers ------------------------------------------------------------------------------
 
     def _open(self, work: Callable[[], Workbench], opacity: float, parts: list[str]) -> Answer:
         """Start over with another picture; the drop zone is emptied in any case."""
