@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from c2fseg.apis import AmodalInferencer
+from c2fseg.apis.frame_files import MOVI_FRAME, list_frames
 from c2fseg.apis.model_files import shipped_folder
-from c2fseg.apis.video_io import MOVI_FRAME, list_frames
 from c2fseg.datasets.image_io import read_id_map
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.structures import decode_mask

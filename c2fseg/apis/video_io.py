@@ -5,9 +5,7 @@ from __future__ import annotations
 import glob
 import math
 import os
-import re
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from pathlib import Path
@@ -17,12 +15,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from c2fseg.apis.frame_files import MOVI_FRAME, find_gap, list_frames, natural_key
 from c2fseg.apis.inputs import IMAGE_SUFFIXES, is_camera
 from c2fseg.datasets.image_io import read_rgb
 
 VIDEO_SUFFIXES = ('.avi', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
-# Frames of the MOVi families, which lie in one folder with their masks and depth maps.
-MOVI_FRAME = re.compile(r'rgba_full_\d+\.png')
 VIDEO_FORMS = (
     f'a video file ({", ".join(VIDEO_SUFFIXES)}), a folder, glob pattern or list of frame files, '
     "an array (T, H, W, 3), an iterable of frames (H, W, 3), or a webcam (0 or 'webcam:0')"
@@ -275,7 +272,7 @@ class FolderVideo(Video):
         self.paths, self.exif = list(paths), exif
         self.usable, self.gap, count = len(paths), None, len(paths)
         if numbered:
-            self.usable, self.gap, count = _find_gap([Path(path).stem for path in paths])
+            self.usable, self.gap, count = find_gap([Path(path).stem for path in paths])
         super().__init__(name, None, count, exact=True, frame_names=self.paths[: self.usable])
 
     def _read(self) -> Iterator[np.ndarray]:
@@ -357,35 +354,6 @@ def open_video(video: Any, exif: str = 'apply') -> Video:
     raise TypeError(f'video is {VIDEO_FORMS}; got {type(video).__name__}')
 
 
-def list_frames(folder: str | os.PathLike, special: re.Pattern[str] | None = None) -> list[str]:
-    """List the pictures of a folder in the order of the numbers in their names.
-
-    Args:
-        folder: The folder.
-        special: Where files fit this pattern, they are the only ones listed.
-
-    Returns:
-        Paths.
-    """
-    names = [n for n in os.listdir(folder) if not n.startswith('.')]
-    names = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
-    chosen = [n for n in names if special is not None and special.fullmatch(n)]
-    return [os.path.join(folder, name) for name in sorted(chosen or names, key=natural_key)]
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key by which ``frame_9`` comes before ``frame_10``."""
-    parts = re.split(r'(\d+)', name)
-    return [(0, int(part), '') if part.isdecimal() else (1, 0, part) for part in parts if part]
-
-
-def frame_numbers(stems: Sequence[str]) -> list[int] | None:
-    """The last number in each name, None unless every name has one and no two have the same."""
-    found = [re.findall(r'\d+', stem) for stem in stems]
-    numbers = [int(digits[-1]) for digits in found if digits]
-    return numbers if len(numbers) == len(stems) == len(set(numbers)) else None
-
-
 def _open_path(path: str, exif: str) -> Video:
     if os.path.isdir(path):
         return FolderVideo(path, list_frames(path, MOVI_FRAME), exif)
@@ -425,24 +393,3 @@ def _check_sizes(name: str, paths: Sequence[str], exif: str) -> None:
                 f'{name}: {Path(path).name} is of size (H, W) = {size}, {Path(first[0]).name} of '
                 f'{first[1]}; expected frames of one size'
             )
-
-
-def _find_gap(stems: Sequence[str]) -> tuple[int, str | None, int]:
-    """Find a missing frame in names that are numbered evenly but for it.
-
-    Returns:
-        Frames before the gap, the gap in words, and how many frames the numbers announce.
-    """
-    numbers = frame_numbers(stems)
-    if numbers is None or len(numbers) < 3:
-        return len(stems), None, len(stems)
-    steps = np.diff(numbers)
-    step, times = Counter(steps.tolist()).most_common(1)[0]
-    wrong = np.flatnonzero(steps != step)
-    # Frames picked here and there have no usual step, and nothing is missing between them.
-    if not len(wrong) or 2 * times <= len(steps) or (steps[wrong] % step).any():
-        return len(stems), None, len(stems)
-    at = int(wrong[0])
-    missing = numbers[at] + step
-    gap = f'number {missing} is missing between {stems[at]} and {stems[at + 1]}'
-    return at + 1, gap, int((numbers[-1] - numbers[0]) // step) + 1

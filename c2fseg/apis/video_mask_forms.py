@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from c2fseg.apis.frame_files import frame_numbers, list_frames
 from c2fseg.apis.inputs import as_array
-from c2fseg.apis.video_io import Video, frame_numbers, list_frames
+from c2fseg.apis.video_io import Video
 from c2fseg.apis.video_mask_files import read_mask_tracks
 from c2fseg.apis.video_masks import (
     MASK_FORMS,

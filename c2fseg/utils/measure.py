@@ -15,6 +15,7 @@ import mmengine
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from c2fseg.models.segmentors import predictions
 from c2fseg.version import __version__
 
 MATRIX_SIZE = 2048
@@ -90,19 +91,16 @@ def instrumented(model: torch.nn.Module, clock: PartClock) -> Iterator[None]:
         )
         if hasattr(owner, method)
     ]
-    module = sys.modules[type(model).__module__]
-    paste = getattr(module, 'paste_masks', None)
+    paste = predictions.paste_masks
     try:
         for name, owner, method in parts:
             setattr(owner, method, clock.timed(name, getattr(owner, method)))
-        if paste is not None:
-            module.paste_masks = clock.timed('paste', paste)  # type: ignore[attr-defined]
+        predictions.paste_masks = clock.timed('paste', paste)
         yield
     finally:
         for _, owner, method in parts:
             owner.__dict__.pop(method, None)
-        if paste is not None:
-            module.paste_masks = paste  # type: ignore[attr-defined]
+        predictions.paste_masks = paste
 
 
 def count_flops() -> FlopCounterMode:

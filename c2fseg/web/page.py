@@ -1,7 +1,6 @@
 """The parts of the page, and what happens when they are used. The only file with gradio.
 
-Gradio reads from annotations what a handler wants of a request, so it is imported here at the top;
-nothing but the demo imports this module.
+Imported at the top, as gradio reads from annotations what a handler wants; the demo alone uses it.
 """
 
 from __future__ import annotations

@@ -14,10 +14,9 @@ classes = (
     'bottle', 't-shirt', 'umbrella', 'spanner', 'guitar',
 )  # fmt: skip
 metainfo = dict(classes=classes)
-# Width and height; the pictures are 304 to 336 px wide and 224 to 256 high. Made smaller, more of
-# them fit into the hour of the training.
-scale = (256, 208)
-max_iters = 2400
+# Width and height; the pictures are 304 to 336 px wide and 224 to 256 high.
+scale = (336, 256)
+max_iters = 4400
 base_lr = 0.002
 
 norm_cfg = dict(type='BN', momentum=0.03, eps=0.001)

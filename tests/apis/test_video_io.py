@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from c2fseg.apis.video_io import frame_numbers, is_video_path, list_frames, natural_key, open_video
+from c2fseg.apis.frame_files import frame_numbers, list_frames, natural_key
+from c2fseg.apis.video_io import is_video_path, open_video
 from c2fseg.visualization import open_writer
 
 from .videos import make_clip, write_avi, write_frames

@@ -152,9 +152,7 @@ def test_a_failed_build_leaves_no_wheel_and_keeps_mmcv_lite(tool, pip, tmp_path)
 
 def test_no_compiler_is_said_before_anything_is_fetched(tool, pip, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(tool.shutil, 'which', lambda name: None)
-    with pytest.raises(
-        SystemExit, match=r'compiler was found\. On Debian and Ubuntu: apt'
-    ):
+    with pytest.raises(SystemExit, match=r'compiler was found\. On Debian and Ubuntu: apt'):
         run(tool, '--cache-dir', tmp_path)
     assert pip.calls == []
 

@@ -139,4 +139,4 @@ def test_every_command_of_the_walk_works(place: Path) -> None:
     assert len(predictions) == len(contents[1]['annotations'])
     printed = Process(run_code, place, use.replace('iter_400', 'iter_2')).wait()
     assert 0 <= float(printed.split()[-1]) <= 1
-    assert len(list((place / 'outputs/mugs').glob('*.png'))) == 1
+    assert len(list((place / 'outputs/mugs/visualizations').glob('*.png'))) == 1

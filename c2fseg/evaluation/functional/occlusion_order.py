@@ -49,8 +49,7 @@ def occlusion_order(
     Args:
         visible: V of the n objects, RLE of one size.
         amodal: Their completed masks A, the same number and size; they need not contain V.
-        min_share: Least hidden share of the object behind, in [0, 1). The shares that predicted
-            masks get right are measured in ``docs/hypotheses.md``.
+        min_share: Least hidden share of the object behind, in [0, 1).
 
     Returns:
         One entry for each ordered pair, by ascending ``front``, then ``back``.

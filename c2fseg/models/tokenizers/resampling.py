@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,6 +26,10 @@ class Downsample(nn.Module):
 class NearestUpsample(nn.Module):
     """Nearest neighbour x2, then convolution 3x3.
 
+    Computed as one transposed convolution 4x4 of stride 2 with the same result: two of the three
+    pixels that a row of the kernel sees are copies of one pixel, so their weights can be added
+    first. An output pixel then costs 4 products a channel pair instead of 9.
+
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
@@ -36,7 +41,26 @@ class NearestUpsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(M, C_in, h, w) to (M, C_out, 2 h, 2 w)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode='nearest'))  # (M, C_out, 2h, 2w)
+        weight = fold_upsampling(self.conv.weight)
+        return F.conv_transpose2d(x, weight, self.conv.bias, stride=2, padding=1)  # (M,C_out,2h,2w)
+
+
+def fold_upsampling(weight: Tensor) -> Tensor:
+    """The transposed convolution (stride 2, padding 1) that upsamples and convolves at once.
+
+    Args:
+        weight: (C_out, C_in, 3, 3) of a convolution with padding 1 behind a nearest neighbour x2.
+
+    Returns:
+        (C_in, C_out, 4, 4).
+    """
+    for dim in (2, 3):
+        # Once every pixel is there twice, an output pixel at an even place sees its left neighbour
+        # once (w0) and its own pixel twice (w1 + w2), one at an odd place its own twice (w0 + w1)
+        # and its right neighbour once (w2); in the order of a transposed convolution.
+        w0, w1, w2 = weight.unbind(dim)
+        weight = torch.stack([w2, w1 + w2, w0 + w1, w0], dim)
+    return weight.transpose(0, 1)  # (C_in, C_out, 4, 4)
 
 
 class ShuffleUpsample(nn.Module):

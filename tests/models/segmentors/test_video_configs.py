@@ -21,7 +21,7 @@ OFFICIAL = ('official/c2f_movid_a_official.py', 'official/c2f_fishbowl_official.
 RECIPES = sorted(
     str(path.relative_to(CONFIGS))
     for path in CONFIGS.rglob('*.py')
-    if '_base_' not in path.parts
+    if not {'_base_', 'detectors'} & set(path.parts)  # detectors are mmdet's
 )  # fmt: skip
 SPLITS = ('train', 'val', 'test')
 
@@ -187,6 +187,8 @@ def test_every_config_can_be_built(name):
             assert len(part.pipeline.transforms) > 2
             assert part.test_mode == (split != 'train')
         if split != 'train':
-            METRICS.build(config[f'{split}_evaluator'])
+            evaluators = config[f'{split}_evaluator']
+            for one in evaluators if isinstance(evaluators, list) else [evaluators]:
+                METRICS.build(one)
     for hook in config.default_hooks.values():
         HOOKS.build(hook)
