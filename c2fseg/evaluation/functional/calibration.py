@@ -5,13 +5,14 @@ All counts are sums over pixels, so those of objects and processes add up.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-class Calibration(NamedTuple):
+@dataclass(frozen=True)
+class Calibration:
     """Sums over the pixels of each of B bins of probability of equal width.
 
     Attributes:
@@ -52,7 +53,7 @@ def count_calibration(probability: ArrayLike, truth: ArrayLike, bins: int = 10) 
     place = np.minimum((p * bins).astype(np.int64), bins - 1)
     return Calibration(
         np.bincount(place, minlength=bins),
-        np.bincount(place, p, bins),
+        np.bincount(place, p, bins).astype(np.float64),
         np.bincount(place[t], minlength=bins),
         float(((p - t) ** 2).sum()),
     )
@@ -66,8 +67,12 @@ def add_calibrations(parts: list[Calibration]) -> Calibration:
     """
     if not parts or len({len(part.count) for part in parts}) > 1:
         raise ValueError('Calibrations that are added need to be there, with one number of bins.')
-    count, predicted, found = (sum(part[i] for part in parts) for i in range(3))
-    return Calibration(count, predicted, found, sum(part.squared for part in parts))
+    return Calibration(
+        np.sum([part.count for part in parts], axis=0),
+        np.sum([part.predicted for part in parts], axis=0),
+        np.sum([part.found for part in parts], axis=0),
+        sum(part.squared for part in parts),
+    )
 
 
 def calibration_error(sums: Calibration, contested: bool = False) -> float:
