@@ -17,7 +17,7 @@ def _loggers_outlive_captured_streams() -> None:
     """
     for handler in _stream_handlers():
         if getattr(handler.stream, 'closed', False):
-            handler.setStream(sys.__stderr__)
+            handler.stream = sys.__stderr__  # setStream would flush the closed one
 
 
 def _stream_handlers() -> Iterator[logging.StreamHandler]:
