@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 from mmengine.logging import print_log
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
@@ -220,6 +220,8 @@ def _damage(content: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
+    except UnidentifiedImageError:  # its own message names a buffer
+        return f'it is no picture of a known format ({len(content)} bytes)'
     except (EOFError, OSError, SyntaxError, ValueError) as error:
         return f'{error} ({len(content)} bytes)'
     return None
