@@ -377,16 +377,20 @@ class AmodalInferencer:
             linker=linker,
             max_frames=max_frames,
         )
-        given = [name for name, one in (('boxes', boxes), ('points', points)) if one is not None]
-        if visible_masks is not None and not given:
-            source = self.mask_source if propagate else None
-            runner = VideoInferencer(self.model, self.pipeline, options, mask_source=source)
-            return runner.run(video, visible_masks)
-        if visible_masks is not None:
-            raise ValueError(f'visible_masks and {" and ".join(given)} are given: expected one')
-        source = choose_source(given, self.mask_source, self._prompt_source)
+        prompts = [name for name, one in (('boxes', boxes), ('points', points)) if one is not None]
+        source = self._video_source(visible_masks is not None, prompts, propagate)
         runner = VideoInferencer(self.model, self.pipeline, options, mask_source=source)
-        return runner.run(video, None, boxes=boxes, points=points)
+        return runner.run(video, visible_masks, boxes=boxes, points=points)
+
+    def _video_source(
+        self, masks_given: bool, prompts: Sequence[str], propagate: bool
+    ) -> BaseMaskSource | None:
+        """What finds, or corrects, the visible masks of a video; None where the given ones do."""
+        if not masks_given:
+            return choose_source(prompts, self.mask_source, self._prompt_source)
+        if prompts:
+            raise ValueError(f'visible_masks and {" and ".join(prompts)} are given: expected one')
+        return self.mask_source if propagate else None
 
     def _prompt_source(self, kind: str) -> BaseMaskSource:
         """The source for prompts without one given, built at its first use."""
