@@ -32,7 +32,8 @@ META_KEYS = (
 )
 
 
-def _new_sample(results: dict, meta_keys: Sequence[str]) -> AmodalDataSample:
+def new_sample(results: dict, meta_keys: Sequence[str]) -> AmodalDataSample:
+    """A sample with these meta keys of the results; a KeyError names those that are missing."""
     missing = [key for key in meta_keys if key not in results]
     if missing:
         raise KeyError(
@@ -42,7 +43,8 @@ def _new_sample(results: dict, meta_keys: Sequence[str]) -> AmodalDataSample:
     return AmodalDataSample(metainfo={key: results[key] for key in meta_keys})
 
 
-def _crop_tensor(masks: np.ndarray) -> torch.Tensor:
+def crop_tensor(masks: np.ndarray) -> torch.Tensor:
+    """Masks (T, h, w) as float32."""
     return torch.from_numpy(np.ascontiguousarray(masks)).float()
 
 
@@ -92,11 +94,11 @@ class PackAmodalInputs(BaseTransform):
         Returns:
             ``inputs`` and ``data_samples``.
         """
-        sample = _new_sample(results, self.meta_keys)
+        sample = new_sample(results, self.meta_keys)
         if 'gt_crop_amodal_mask' in results:
             sample.gt_crop_masks = PixelData(
-                visible=_crop_tensor(results['gt_crop_visible_mask']),
-                amodal=_crop_tensor(results['gt_crop_amodal_mask']),
+                visible=crop_tensor(results['gt_crop_visible_mask']),
+                amodal=crop_tensor(results['gt_crop_amodal_mask']),
             )
         if (self.pack_full_masks or self.pack_full_visible) and (
             results.get('flipped') or results.get('warped')
@@ -124,7 +126,7 @@ class PackAmodalInputs(BaseTransform):
                 given_visible = torch.from_numpy(results['visible_mask'] != 0)
                 sample.input_masks = PixelData(visible=given_visible)
         image = np.ascontiguousarray(results['crop_img'].transpose(0, 3, 1, 2))  # (T, 3, h, w)
-        visible_mask = _crop_tensor(results['crop_visible_mask'])[:, None]  # (T, 1, h, w)
+        visible_mask = crop_tensor(results['crop_visible_mask'])[:, None]  # (T, 1, h, w)
         inputs = {'img': torch.from_numpy(image), 'visible_mask': visible_mask}
         if self.pack_full_visible:
             full_visible = torch.from_numpy(results['visible_mask'] != 0)
@@ -160,7 +162,7 @@ class PackMaskInputs(BaseTransform):
         Returns:
             ``inputs`` and ``data_samples``.
         """
-        sample = _new_sample(results, self.meta_keys)
-        target = _crop_tensor(results['target_mask'])
+        sample = new_sample(results, self.meta_keys)
+        target = crop_tensor(results['target_mask'])
         sample.gt_crop_masks = PixelData(target=target)
         return {'inputs': {'mask': target[:, None]}, 'data_samples': sample}  # (T, 1, h, w)

@@ -13,10 +13,11 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 
 from c2fseg.registry import TRANSFORMS
-from c2fseg.structures import AmodalDataSample, crop_and_resize, masks_to_boxes
+from c2fseg.structures import crop_and_resize, masks_to_boxes
 from c2fseg.structures.prompts import draw_prompts, square_window
 
 from .loading import origin
+from .packing import crop_tensor, new_sample
 
 KINDS = ('box', 'points', 'both')
 META_KEYS = (
@@ -249,9 +250,8 @@ class PackPromptInputs(BaseTransform):
         Returns:
             ``inputs`` and ``data_samples``.
         """
-        sample = AmodalDataSample(metainfo={key: results[key] for key in self.meta_keys})
-        visible = torch.from_numpy(np.ascontiguousarray(results['gt_crop_visible_mask']))
-        sample.gt_crop_masks = PixelData(visible=visible.float())
+        sample = new_sample(results, self.meta_keys)
+        sample.gt_crop_masks = PixelData(visible=crop_tensor(results['gt_crop_visible_mask']))
         inputs = {
             'img': _channels_first(results['crop_img']),
             'prompt': _channels_first(results['crop_prompt']),
