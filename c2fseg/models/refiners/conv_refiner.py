@@ -9,22 +9,9 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from c2fseg.models.refiners.layers import conv_bn_relu, grow
 from c2fseg.models.refiners.mask_guided_attention import mask_guided_attention
 from c2fseg.registry import REFINERS
-
-
-def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _grow(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Nearest-neighbour resize to ``size``, nothing when it is there already."""
-    size = tuple(size)
-    return x if tuple(x.shape[-2:]) == size else F.interpolate(x, size=size, mode='nearest')
 
 
 class RefinerBranch(nn.Module):
@@ -41,18 +28,18 @@ class RefinerBranch(nn.Module):
     ) -> None:
         super().__init__()
         self.adapter2 = nn.Conv2d(in_channels[1], channels[0], 1)
-        self.block2 = _conv_bn_relu(channels[0] + extra_channels, channels[1])
+        self.block2 = conv_bn_relu(channels[0] + extra_channels, channels[1])
         self.adapter1 = nn.Conv2d(in_channels[0], channels[1], 1)
-        self.block1 = _conv_bn_relu(channels[1] + extra_channels, channels[2])
+        self.block1 = conv_bn_relu(channels[1] + extra_channels, channels[2])
         self.out = nn.Conv2d(channels[2], 1, 3, padding=1)
 
     def forward(
         self, x: Tensor, feats: Sequence[Tensor], size: Sequence[int], extra: Tensor | None
     ) -> Tensor:
         """Logits (M,1,*size) from the shared trunk (M,C,h_2,w_2)."""
-        x = _grow(x + self.adapter2(feats[1]), feats[0].shape[-2:])  # (M,C,h_1,w_1)
+        x = grow(x + self.adapter2(feats[1]), feats[0].shape[-2:])  # (M,C,h_1,w_1)
         x = self.block2(_with_masks(x, extra))
-        x = _grow(x + self.adapter1(feats[0]), size)  # (M,C,*size)
+        x = grow(x + self.adapter1(feats[0]), size)  # (M,C,*size)
         x = self.block1(_with_masks(x, extra))
         return self.out(x)
 
@@ -118,9 +105,9 @@ class ConvRefiner(BaseModule):
         self.feature_proj = nn.Conv2d(in_channels[3], feature_dims, 3, padding=1)
         if state_channels is not None:
             self.state_proj = nn.Conv2d(state_channels, feature_dims, 1)
-        self.fuse = nn.Sequential(_conv_bn_relu(fused, fused), _conv_bn_relu(fused, channels[0]))
+        self.fuse = nn.Sequential(conv_bn_relu(fused, fused), conv_bn_relu(fused, channels[0]))
         self.adapter3 = nn.Conv2d(in_channels[2], channels[0], 1)
-        self.trunk = _conv_bn_relu(channels[0], channels[1])
+        self.trunk = conv_bn_relu(channels[0], channels[1])
         self.visible_branch = RefinerBranch(in_channels, channels[1:], extra)
         self.amodal_branch = RefinerBranch(in_channels, channels[1:], extra)
 
@@ -144,7 +131,7 @@ class ConvRefiner(BaseModule):
         """
         self._check_options(visible_mask, state)
         last = self.adapter4(feats[3])
-        small = _grow(coarse, last.shape[-2:]).to(last.dtype)  # (M,1,h_4,w_4)
+        small = grow(coarse, last.shape[-2:]).to(last.dtype)  # (M,1,h_4,w_4)
         x = self.feature_proj(last)
         if state is not None:
             x = x + self.state_proj(state.to(x.dtype))
@@ -152,8 +139,8 @@ class ConvRefiner(BaseModule):
         if self.attention:
             parts.insert(1, mask_guided_attention(last, small).to(x.dtype))
         x = self.fuse(torch.cat(parts, dim=1))
-        x = _grow(x, feats[2].shape[-2:]) + self.adapter3(feats[2])
-        x = self.trunk(_grow(x, feats[1].shape[-2:]))  # (M,C,h_2,w_2)
+        x = grow(x, feats[2].shape[-2:]) + self.adapter3(feats[2])
+        x = self.trunk(grow(x, feats[1].shape[-2:]))  # (M,C,h_2,w_2)
         masks = [visible_mask] if visible_mask is not None else []
         masks += [coarse] if self.use_coarse_mask else []
         extra = torch.cat(masks, dim=1) if masks else None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .norm_swish import GroupNormSwish
 from .resampling import NearestUpsample, ShuffleUpsample
-from .residual_block import ResidualBlock, group_norm
+from .residual_block import ResidualBlock
 
 UPSAMPLING = ('nearest', 'shuffle')
 
@@ -97,7 +98,7 @@ class MaskDecoder(nn.Module):
                 channels = widths[index + 1]
                 up = ShuffleUpsample(width, channels)
             self.levels.append(DecoderLevel(blocks, up))
-        self.norm_out = group_norm(channels, norm_groups, norm_eps)
+        self.norm_out = GroupNormSwish(channels, norm_groups, norm_eps)
         self.conv_out = nn.Conv2d(channels, out_channels * patch_size**2, 3, padding=1)
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -105,5 +106,5 @@ class MaskDecoder(nn.Module):
         x = self.middle(self.conv_in(latent))  # (M, C, gh, gw)
         for level in self.levels:
             x = level(x)  # (M, C, h, w), twice of it after every level but the last
-        x = self.conv_out(F.silu(self.norm_out(x)))  # (M, C_out p p, H/p, W/p)
+        x = self.conv_out(self.norm_out(x))  # (M, C_out p p, H/p, W/p)
         return F.pixel_shuffle(x, self.patch_size)  # (M, C_out, H, W)

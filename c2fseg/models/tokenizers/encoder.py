@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .norm_swish import GroupNormSwish
 from .resampling import Downsample
-from .residual_block import ResidualBlock, group_norm
+from .residual_block import ResidualBlock
 
 
 class EncoderLevel(nn.Module):
@@ -80,7 +81,7 @@ class MaskEncoder(nn.Module):
         self.middle = nn.Sequential(
             *(ResidualBlock(channels, channels, **block_args) for _ in range(num_middle_blocks))
         )
-        self.norm_out = group_norm(channels, norm_groups, norm_eps)
+        self.norm_out = GroupNormSwish(channels, norm_groups, norm_eps)
         self.conv_out = nn.Conv2d(channels, out_channels, 3, padding=1)
 
     @property
@@ -95,4 +96,4 @@ class MaskEncoder(nn.Module):
         for level in self.levels:
             x = level(x)  # (M, C, h, w), half of it after every level but the last
         x = self.middle(x)
-        return self.conv_out(F.silu(self.norm_out(x)))  # (M, C_out, gh, gw)
+        return self.conv_out(self.norm_out(x))  # (M, C_out, gh, gw)

@@ -121,6 +121,8 @@ class MaskAutoencoder(BaseModule):
         )
         self.mask_size = _pair(mask_size)
         self.grid_size = _grid_size(self.mask_size, self.encoder.stride)
+        # A layout of memory, not of shapes: convolutions are up to twice as fast in it.
+        self.to(memory_format=torch.channels_last)
 
     @property
     def last_layer(self) -> nn.Conv2d:

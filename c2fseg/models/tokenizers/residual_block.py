@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-def group_norm(channels: int, groups: int, eps: float) -> nn.GroupNorm:
-    """A GroupNorm layer, with an error that says which numbers do not fit.
-
-    Raises:
-        ValueError: If ``groups`` does not divide ``channels``.
-    """
-    if channels % groups:
-        raise ValueError(
-            f'norm_groups must divide the number of channels of every level: '
-            f'{channels} channels do not split into {groups} groups'
-        )
-    return nn.GroupNorm(groups, channels, eps=eps)
+from .norm_swish import GroupNormSwish
 
 
 class ResidualBlock(nn.Module):
@@ -43,9 +30,9 @@ class ResidualBlock(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.norm1 = group_norm(in_channels, norm_groups, norm_eps)
+        self.norm1 = GroupNormSwish(in_channels, norm_groups, norm_eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm2 = group_norm(out_channels, norm_groups, norm_eps)
+        self.norm2 = GroupNormSwish(out_channels, norm_groups, norm_eps)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut: nn.Module = nn.Identity()
@@ -54,6 +41,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(M, C_in, h, w) to (M, C_out, h, w)."""
-        y = self.conv1(F.silu(self.norm1(x)))  # (M, C_out, h, w)
-        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
+        y = self.conv1(self.norm1(x))  # (M, C_out, h, w)
+        y = self.conv2(self.dropout(self.norm2(y)))
         return self.shortcut(x) + y
