@@ -1,0 +1,22 @@
+# Stage 2 of the published architecture at 128 px, for the comparison with the light one.
+_base_ = [
+    '../_base_/models/c2f_published_128.py',
+    '../_base_/datasets/shapes.py',
+    '../_base_/schedules/c2f_compare.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    tokenizer=dict(
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/vqgan_shapes_published_128/iter_600.pth',
+            prefix='autoencoder.',
+        )
+    )
+)
+
+default_hooks = dict(
+    checkpoint=dict(interval=300),
+    logger=dict(interval=20),
+)
