@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from c2fseg.apis import AmodalInferencer, MaskEntry, MaskFile
+from c2fseg.apis.inference_model import PRECISIONS
 from c2fseg.apis.inputs import list_images
 from c2fseg.apis.model_files import GENERAL_MODEL, shipped_folder
 from c2fseg.apis.picture_outputs import DRAWINGS
@@ -50,6 +51,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--weights', help='checkpoint (default: the weights that ship)')
     parser.add_argument('--out-dir', default='outputs/demo', help='folder of the results')
     parser.add_argument('--device', default='cpu')
+    parser.add_argument(
+        '--precision', choices=PRECISIONS, help="of the model's arithmetic (default: the config's)"
+    )
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--num-hypotheses', type=int, default=1, help='guesses for each object')
@@ -160,7 +164,7 @@ def complete(
         Names of the pictures, their results, and, of a mask file, the objects of each.
     """
     source, masks = read_mask_arguments(args)
-    inferencer = AmodalInferencer(args.model, args.weights, args.device, source)
+    inferencer = AmodalInferencer(args.model, args.weights, args.device, source, args.precision)
     sources, alone = list_images(args.images)
     names = [one.name for one in sources]
     entries = None

@@ -26,6 +26,7 @@ from rich.table import Table
 
 from c2fseg.apis import AmodalInferencer
 from c2fseg.apis.frame_files import MOVI_FRAME, list_frames
+from c2fseg.apis.inference_model import PRECISIONS
 from c2fseg.apis.model_files import shipped_folder
 from c2fseg.datasets.image_io import read_id_map
 from c2fseg.evaluation.functional import mask_iou
@@ -56,6 +57,7 @@ def parse_args() -> argparse.Namespace:
     add('--side-by-side', action='store_true', help='draw the input on the left')
     add('--on-error', choices=('raise', 'skip'), default='raise', help='for unusable masks')
     add('--device', default='cpu')
+    add('--precision', choices=PRECISIONS, help="of the model's arithmetic (default: the config's)")
     add('--seed', type=int, default=0)
     add('--detector', nargs=2, metavar=('CFG', 'WEIGHTS'), help='finds the objects (mmdet)')
     add('--score-threshold', type=float, default=0.3, help='of the detector (%(default)s)')
@@ -185,7 +187,7 @@ def main() -> int:
     frames = 0
     try:
         source = detector(args)
-        inferencer = AmodalInferencer(args.model, args.weights, args.device, mask_source=source)
+        inferencer = AmodalInferencer(args.model, args.weights, args.device, source, args.precision)
         for video, masks in args.clips:
             result = inferencer.complete_video(
                 video,

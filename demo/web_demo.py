@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from c2fseg.apis import AmodalInferencer
+from c2fseg.apis.inference_model import PRECISIONS
 from c2fseg.apis.inputs import list_images
 from c2fseg.apis.model_files import GENERAL_MODEL, shipped_folder
 from c2fseg.mask_sources import BaseMaskSource
@@ -48,6 +49,7 @@ def parse_args() -> argparse.Namespace:
     add('--model', default=GENERAL_MODEL, help='recipe name or config path (%(default)s)')
     add('--weights', help='checkpoint (default: the weights that ship)')
     add('--device', default='cpu', help='where the models run (%(default)s)')
+    add('--precision', choices=PRECISIONS, help="of the model's arithmetic (default: the config's)")
     add(
         '--detector',
         nargs=2,
@@ -142,7 +144,7 @@ def serve(args: argparse.Namespace, folder: TempFolder) -> None:
     from c2fseg.web.page import Page
 
     detector, note = build_detector(args)
-    inferencer = AmodalInferencer(args.model, args.weights, args.device)
+    inferencer = AmodalInferencer(args.model, args.weights, args.device, precision=args.precision)
     options = PageOptions(
         samples=find_samples(args.samples),
         upload=UploadLimits(args.max_megabytes, args.max_side, args.work_side),

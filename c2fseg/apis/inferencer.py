@@ -12,9 +12,9 @@ from torch import nn
 
 from c2fseg.apis.call_helpers import check_guesses, check_options
 from c2fseg.apis.call_options import SAVE, CallOptions, OutputOptions
-from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
+from c2fseg.apis.inference_model import model_for_inference
 from c2fseg.apis.inputs import is_camera, list_images
-from c2fseg.apis.model_files import GENERAL_MODEL, find_weights
+from c2fseg.apis.model_files import GENERAL_MODEL
 from c2fseg.apis.object_finders import choose_finder, choose_source
 from c2fseg.apis.picture_outputs import (
     DRAWINGS,
@@ -47,6 +47,8 @@ class AmodalInferencer:
         mask_source: Finds the objects of calls that give no visible masks: a source, or its config
             dict. None takes ``BoxPromptSource`` or ``PointPromptSource`` with the weights that ship
             where a call gives boxes or points.
+        precision: ``'float32'``, or ``'bfloat16'`` (faster where the processor multiplies it, with
+            practically the same masks); None takes that of the config.
 
     Raises:
         FileNotFoundError: There is no such config, or no weights ship for it.
@@ -61,23 +63,9 @@ class AmodalInferencer:
         weights: str | os.PathLike | None = None,
         device: str | torch.device | None = None,
         mask_source: BaseMaskSource | Mapping[str, Any] | None = None,
+        precision: str | None = None,
     ) -> None:
-        if isinstance(model, nn.Module):
-            self.model = model
-        else:
-            cfg = load_config(model)
-            self.model = init_model(cfg)
-            if weights is None and any(True for _ in self.model.parameters()):
-                weights = find_weights(cfg.filename or 'a config without a file')
-            device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        device = None if device is None else find_device(device)
-        if not isinstance(getattr(self.model, 'cfg', None), Config):
-            raise ValueError('The model has no config as .cfg: build it with init_model')
-        if weights is not None:
-            load_weights(self.model, weights)
-        if device is not None:
-            self.model.to(device)
-        self.model.eval()
+        self.model = model_for_inference(model, weights, device, precision)
         self.pipeline = InferencePipeline(self.model.cfg)
         if isinstance(mask_source, Mapping):
             mask_source = MASK_SOURCES.build(dict(mask_source))

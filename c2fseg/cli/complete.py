@@ -12,6 +12,7 @@ from typing import Any
 from c2fseg.apis import AmodalInferencer
 from c2fseg.apis.call_helpers import ON_ERROR
 from c2fseg.apis.call_options import SAVE
+from c2fseg.apis.inference_model import PRECISIONS
 from c2fseg.apis.model_files import GENERAL_MODEL, VIDEO_MODEL
 from c2fseg.cli.inputs import split_inputs
 from c2fseg.cli.mask_arguments import add_mask_arguments, read_mask_arguments
@@ -54,6 +55,7 @@ def parse_args(
     )
     add('--weights', help='checkpoint (default: the weights that ship for the recipe)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU when there is one)')
+    add('--precision', choices=PRECISIONS, help="of the model's arithmetic (default: the config's)")
     add_mask_arguments(parser)
     work = parser.add_argument_group('work')
     add = work.add_argument
@@ -138,7 +140,9 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         for inputs, complete, model in works:
             if inputs:
                 recipe = args.model or model
-                inferencer = AmodalInferencer(recipe, args.weights, args.device, source)
+                inferencer = AmodalInferencer(
+                    recipe, args.weights, args.device, source, args.precision
+                )
                 said.append(complete(args, inferencer, masks, inputs, shard))
     share = f'Process {shard[0]} of {shard[1]}: ' if shard[1] > 1 else ''
     print(f'{share}{"; ".join(said)}; {time.perf_counter() - start:.1f} s.')

@@ -1,4 +1,4 @@
-"""Measures time, operations and memory of the parts of a model, for ``benchmark.py``."""
+"""Measures time, operations, bytes and memory of the parts of a model, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any
 
 import mmengine
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from c2fseg.benchmarking.traffic import TrafficCounter
 from c2fseg.models.segmentors import predictions
 from c2fseg.version import __version__
 
-MATRIX_SIZE = 2048
 GIGA = 1e9
+_ABSENT = object()
 
 
 class PartClock:
-    """Adds up the time, the operations and the calls of named parts of a model.
+    """Adds up the time, the operations, the bytes and the calls of named parts of a model.
 
     Args:
         device: Where the model runs; the clock waits for a GPU before it is read.
@@ -33,12 +34,15 @@ class PartClock:
         self.device = device
         self.inside = False
         self.counter: FlopCounterMode | None = None
+        self.traffic: TrafficCounter | None = None
         self.reset()
 
     def reset(self) -> None:
         """Starts at zero for all parts."""
         self.seconds: dict[str, float] = {}
         self.flop: dict[str, float] = {}
+        self.bytes: dict[str, int] = {}
+        self.weight_bytes: dict[str, int] = {}
         self.calls: dict[str, int] = {}
 
     def now(self) -> float:
@@ -50,6 +54,10 @@ class PartClock:
     def counted(self) -> float:
         """Returns the operations counted so far, 0 while nothing counts them."""
         return float(self.counter.get_total_flops()) if self.counter is not None else 0.0
+
+    def moved(self) -> tuple[int, int]:
+        """Returns the bytes moved so far and those of weights, 0 while nothing counts them."""
+        return (self.traffic.total, self.traffic.weights) if self.traffic is not None else (0, 0)
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Returns ``function`` with its cost booked under ``name``.
@@ -63,13 +71,15 @@ class PartClock:
             if self.inside:  # a part of a part is the outer one's
                 return function(*args, **kwargs)
             self.inside = True
-            start, flop = self.now(), self.counted()
+            start, flop, moved = self.now(), self.counted(), self.moved()
             try:
                 result = function(*args, **kwargs)
             finally:
                 self.inside = False
             self.seconds[name] = self.seconds.get(name, 0.0) + self.now() - start
             self.flop[name] = self.flop.get(name, 0.0) + self.counted() - flop
+            for book, now, before in zip((self.bytes, self.weight_bytes), self.moved(), moved):
+                book[name] = book.get(name, 0) + now - before
             self.calls[name] = self.calls.get(name, 0) + 1
             return result
 
@@ -79,51 +89,50 @@ class PartClock:
 @contextmanager
 def instrumented(model: torch.nn.Module, clock: PartClock) -> Iterator[None]:
     """Books the cost of the model's parts on the clock, inside the block."""
-    parts = [
-        (name, owner, method)
-        for name, owner, method in (
-            ('tokenizer_encode', model.tokenizer, 'encode'),
-            ('tokenizer_decode', model.tokenizer, 'decode'),
-            ('backbone', model.backbone, 'forward'),
-            ('transformer_condition', model.transformer, 'embed_condition'),
-            ('transformer_step', model.transformer, 'predict_tokens'),
-            ('refiner', model.refiner, 'forward'),
-        )
-        if hasattr(owner, method)
+    # A module that was compiled in place has this attribute; every call of a module passes it.
+    call = '_compiled_call_impl'
+    parts: list[tuple[str, Any, str]] = [
+        ('tokenizer_encode', model.tokenizer, 'encode'),
+        ('tokenizer_decode', model.tokenizer, 'decode'),
+        ('backbone', model.backbone, call),
+        ('transformer_condition', model.transformer, 'embed_condition'),
+        ('transformer_step', model.transformer, 'predict_tokens'),
+        ('refiner', model.refiner, call),
+        ('paste', predictions, 'paste_masks'),
     ]
-    paste = predictions.paste_masks
+    replaced = []
     try:
-        for name, owner, method in parts:
-            setattr(owner, method, clock.timed(name, getattr(owner, method)))
-        predictions.paste_masks = clock.timed('paste', paste)
+        for name, owner, attribute in parts:
+            function = getattr(owner, attribute, None)
+            if attribute == call and function is None:
+                function = owner._call_impl
+            if function is not None:
+                replaced.append((owner, attribute, vars(owner).get(attribute, _ABSENT)))
+                setattr(owner, attribute, clock.timed(name, function))
         yield
     finally:
-        for _, owner, method in parts:
-            owner.__dict__.pop(method, None)
-        predictions.paste_masks = paste
+        for owner, attribute, before in replaced:
+            if before is _ABSENT:
+                vars(owner).pop(attribute)
+            else:
+                setattr(owner, attribute, before)
 
 
 def count_flops() -> FlopCounterMode:
     """Returns a counter that also knows the attention kernel of the CPU, which torch's does not."""
 
-    def attention(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+    def forward(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
         return sdpa_flop_count(query, key, value)
 
-    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    return FlopCounterMode(display=False, custom_mapping={kernel: attention})
+    def backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+        return sdpa_backward_flop_count(grad, query, key, value)
 
-
-def measure_peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Returns the GFLOP per second of a product of two square matrices."""
-    clock = PartClock(device)
-    left, right = (torch.randn(MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype) for _ in 'lr')
-    left @ right
-    best = 0.0
-    for _ in range(3):
-        start = clock.now()
-        left @ right
-        best = max(best, 2 * MATRIX_SIZE**3 / (clock.now() - start) / GIGA)
-    return best
+    aten = torch.ops.aten
+    mapping = {
+        aten._scaled_dot_product_flash_attention_for_cpu: forward,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }
+    return FlopCounterMode(display=False, custom_mapping=mapping)
 
 
 def resident_peak_mb() -> float:

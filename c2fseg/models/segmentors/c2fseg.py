@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from c2fseg.models.decoding import ParallelDecoder
+from c2fseg.models.segmentors.derived_options import with_derived
 from c2fseg.models.segmentors.hypotheses import (
     Condition,
     ObjectGenerators,
@@ -26,6 +28,7 @@ from c2fseg.models.segmentors.stage_losses import (
     sample_tokens,
     token_loss,
 )
+from c2fseg.models.utils import optimize_for_inference
 from c2fseg.registry import MASKED_TRANSFORMERS, MODELS, REFINERS, TOKENIZERS
 from c2fseg.structures import AmodalDataSample
 
@@ -101,7 +104,7 @@ class C2FSeg(BaseModel):
         self.tokenizer = TOKENIZERS.build(tokenizer)
         self.tokenizer.requires_grad_(False).eval()
         self.transformer = MASKED_TRANSFORMERS.build(
-            _with_derived(
+            with_derived(
                 transformer,
                 'transformer',
                 in_channels=self.feature_channels[-1],
@@ -110,9 +113,10 @@ class C2FSeg(BaseModel):
             )
         )
         self.refiner = REFINERS.build(
-            _with_derived(refiner, 'refiner', in_channels=self.feature_channels)
+            with_derived(refiner, 'refiner', in_channels=self.feature_channels)
         )
         self.decoder = ParallelDecoder(**decoder)
+        self.is_optimized = False
 
     @property
     def mask_token(self) -> int:
@@ -130,8 +134,34 @@ class C2FSeg(BaseModel):
             return
         super().init_weights()
 
+    def optimize_for_inference(self) -> C2FSeg:
+        """Make the model faster to run, in place: it cannot be trained or loaded into afterwards.
+
+        See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
+        """
+        if not self.is_optimized:
+            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype)
+            self.is_optimized = True
+        return self
+
+    def compile_parts(self, **options: Any) -> C2FSeg:
+        """Let torch compile the parts at their first call; ``options`` of :func:`torch.compile`."""
+        for part in (self.backbone, self.refiner, self.tokenizer.encoder, self.tokenizer.decoder):
+            part.compile(**options)
+        self.transformer.predict_tokens = torch.compile(self.transformer.predict_tokens, **options)
+        return self
+
     def train(self, mode: bool = True) -> C2FSeg:
-        """Switch the mode; the tokenizer stays in evaluation mode."""
+        """Switch the mode; the tokenizer stays in evaluation mode.
+
+        Raises:
+            RuntimeError: If the model was optimized for inference.
+        """
+        if mode and self.is_optimized:
+            raise RuntimeError(
+                'C2FSeg: this model was optimized for inference and has lost what training needs; '
+                'build it again to train it'
+            )
         super().train(mode)
         self.tokenizer.eval()
         return self
@@ -181,11 +211,11 @@ class C2FSeg(BaseModel):
         visible = inputs['visible_mask']
         amodal_gt = stack_masks(data_samples, 'amodal')  # (N,T,1,h,w)
         visible_gt = stack_masks(data_samples, 'visible')  # (N,T,1,h,w)
-        visible_tokens = self._encode(visible)
-        target = self._encode(amodal_gt)
-        tokens, hidden = hide_tokens(target, self._mask_ratio(target), self.mask_token)
         valid = stack_frame_valid(data_samples, visible.device)  # (N,T) or None
         with autocast_context(visible.device, cfg.autocast):
+            # One pass for both masks: twice the work of a batch in half the calls.
+            visible_tokens, target = self._encode(torch.cat([visible, amodal_gt])).chunk(2)
+            tokens, hidden = hide_tokens(target, self._mask_ratio(target), self.mask_token)
             feats = self.extract_feats(inputs)
             last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
             logits, state = self.transformer(
@@ -342,10 +372,8 @@ class C2FSeg(BaseModel):
         return self.decoder.scheduler(progress).clamp_min(self.train_cfg.min_mask_ratio)
 
     def _encode(self, masks: Tensor) -> Tensor:
-        """Tokens (N,T,L) of masks (N,T,1,h,w), always in full precision."""
-        with torch.no_grad(), torch.autocast(masks.device.type, enabled=False):
-            tokens = self.tokenizer.encode(masks.flatten(0, 1))  # (N*T,L)
-        return tokens.unflatten(0, masks.shape[:2])  # (N,T,L)
+        """Tokens (N,T,L) of masks (N,T,1,h,w)."""
+        return self.tokenizer.encode(masks.flatten(0, 1)).unflatten(0, masks.shape[:2])  # (N,T,L)
 
     def _decode(self, tokens: Tensor) -> Tensor:
         """Coarse masks (N*T,1,h,w), float32, of tokens (N,T,L); no gradient."""
@@ -360,9 +388,8 @@ class C2FSeg(BaseModel):
         if getattr(self.refiner, 'use_visible_mask', False):
             options['visible_mask'] = visible.flatten(0, 1)  # (N*T,1,h,w)
         if getattr(self.refiner, 'state_channels', None) is not None:
-            grid = self.tokenizer.grid_size
             state = state.flatten(0, 1).transpose(1, 2)  # (N*T,D,L)
-            options['state'] = state.unflatten(2, tuple(grid))  # (N*T,D,gh,gw)
+            options['state'] = state.unflatten(2, tuple(self.tokenizer.grid_size))  # (N*T,D,gh,gw)
         return self.refiner(feats, coarse, **options)
 
     def _enlarge(self, logits: Tensor, like: Tensor) -> Tensor:
@@ -371,18 +398,3 @@ class C2FSeg(BaseModel):
         return F.interpolate(
             logits.float(), size=like.shape[-2:], mode=self.test_cfg.upsample, align_corners=align
         ).sigmoid()
-
-
-def _with_derived(config: dict, role: str, **derived: object) -> dict:
-    """Add what other parts determine; a config that says otherwise is an error."""
-    config = dict(config)
-    for key, value in derived.items():
-        given = config.get(key, value)
-        given = tuple(given) if isinstance(given, list) else given
-        if given != value:
-            raise ValueError(
-                f'C2FSeg: {role}.{key}={given} contradicts {value}, which follows from the '
-                'tokenizer and feature_channels; leave it out'
-            )
-        config[key] = value
-    return config

@@ -156,6 +156,11 @@ class TestSettings(_Settings):
         if not 0 < self.threshold < 1:
             raise ValueError(f'TestSettings: threshold must lie in (0, 1), got {self.threshold}')
 
+    @property
+    def autocast_dtype(self) -> torch.dtype | None:
+        """The dtype that ``autocast`` names, ``None`` without."""
+        return None if self.autocast is None else _AUTOCAST_DTYPES[self.autocast]
+
 
 def autocast_context(device: torch.device, dtype: str | None) -> torch.autocast:
     """Mixed precision on ``device``, or a context that does nothing when ``dtype`` is ``None``."""

@@ -142,7 +142,10 @@ class MaskAutoencoder(BaseModule):
         Raises:
             ValueError: If the shape is another.
         """
-        return self.quantizer.tokenize(self.encode_latent(mask))  # (M, L)
+        latent = self.encode_latent(mask)  # (M, C, gh, gw)
+        # Which code is nearest is not left to autocast: distances cancel.
+        with torch.autocast(mask.device.type, enabled=False):
+            return self.quantizer.tokenize(latent)  # (M, L)
 
     @torch.no_grad()
     def decode(self, tokens: Tensor) -> Tensor:

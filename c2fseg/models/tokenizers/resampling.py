@@ -38,9 +38,21 @@ class NearestUpsample(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.folded: nn.ConvTranspose2d | None = None
+
+    @torch.no_grad()
+    def prepare_inference(self) -> None:
+        """Folds the weights once; they must not change any more."""
+        c_out, c_in = self.conv.weight.shape[:2]
+        folded = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1).to(self.conv.weight)
+        folded.weight.copy_(fold_upsampling(self.conv.weight))
+        folded.bias.copy_(self.conv.bias)
+        self.folded = folded.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(M, C_in, h, w) to (M, C_out, 2 h, 2 w)."""
+        if self.folded is not None:
+            return self.folded(x)  # (M, C_out, 2 h, 2 w)
         weight = fold_upsampling(self.conv.weight)
         return F.conv_transpose2d(x, weight, self.conv.bias, stride=2, padding=1)  # (M,C_out,2h,2w)
 

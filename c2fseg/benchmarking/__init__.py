@@ -1,0 +1,1 @@
+"""Speed, operations, bytes and memory of models, for the benchmark tools."""

@@ -1,0 +1,121 @@
+"""What is measured: a config with its options, and variants of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from mmengine import DictAction
+
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
+# Keys of a variant that are options of the benchmark; all others are keys of the config.
+VARIANT_KEYS = ('batch_size', 'checkpoint', 'compile', 'dtype')
+
+
+@dataclass(frozen=True)
+class SubjectOptions:
+    """One model under measurement.
+
+    Attributes:
+        config: Path of the config file, or name of a recipe.
+        name: Its key in the results.
+        batch_size: Objects at a time.
+        frames: Frames of an object.
+        dtype: ``float32``, or ``bfloat16`` for mixed precision.
+        device: Where it runs.
+        compile: Compile its parts.
+        checkpoint: Weights; None for random ones.
+        cfg_options: Values of the config to override, keys with dots.
+    """
+
+    config: str
+    name: str
+    batch_size: int = 1
+    frames: int = 1
+    dtype: str = 'float32'
+    device: str = 'cpu'
+    compile: bool = False
+    checkpoint: str | None = None
+    cfg_options: dict[str, Any] = field(default_factory=dict)
+
+
+def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Reads ``NAME KEY=VALUE ...``.
+
+    Args:
+        words: What the command line gives.
+
+    Returns:
+        The name, and values by key.
+
+    Raises:
+        ValueError: There is no pair, or a value does not fit its key.
+    """
+    name, *pairs = words
+    if '=' in name or not pairs or not all('=' in pair for pair in pairs):
+        raise ValueError(
+            f'--variant takes a name and pairs, such as: --variant bf16 dtype=bfloat16; got '
+            f'{" ".join(words)!r}'
+        )
+    # The same reading as that of --cfg-options.
+    holder = argparse.Namespace()
+    DictAction(['--values'], 'values')(argparse.ArgumentParser(), holder, pairs)
+    values: dict[str, Any] = holder.values
+    expected = dict(
+        dtype=values.get('dtype', 'float32') in DTYPES,
+        compile=isinstance(values.get('compile', False), bool),
+        batch_size=_is_count(values.get('batch_size', 1)),
+    )
+    for key, fits in expected.items():
+        if not fits:
+            choices = dict(dtype=' or '.join(DTYPES), compile='true or false', batch_size='1, 2, …')
+            raise ValueError(
+                f'--variant {name}: {key} must be {choices[key]}, got {values[key]!r}'
+            )
+    return name, values
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def make_variant(base: SubjectOptions, name: str, values: dict[str, Any]) -> SubjectOptions:
+    """Returns the same model under other options.
+
+    Args:
+        base: The model.
+        name: Name of the variant.
+        values: See :func:`parse_variant`.
+    """
+    own = {key: value for key, value in values.items() if key in VARIANT_KEYS}
+    others = {key: value for key, value in values.items() if key not in VARIANT_KEYS}
+    return replace(
+        base, name=f'{base.name} [{name}]', cfg_options={**base.cfg_options, **others}, **own
+    )
+
+
+def list_subjects(
+    configs: Sequence[str],
+    variants: Sequence[tuple[str, dict[str, Any]]] = (),
+    **common: Any,
+) -> list[SubjectOptions]:
+    """Returns all that is to be measured, under different names.
+
+    Args:
+        configs: Config files; the same one may come twice.
+        variants: Each is made of each config.
+        common: Fields of :class:`SubjectOptions` that all share.
+    """
+    found: list[SubjectOptions] = []
+    for config in configs:
+        base = SubjectOptions(config, config, **common)
+        found += [base, *(make_variant(base, name, values) for name, values in variants)]
+    taken: dict[str, int] = {}
+    for index, options in enumerate(found):
+        taken[options.name] = taken.get(options.name, 0) + 1
+        if taken[options.name] > 1:
+            found[index] = replace(options, name=f'{options.name} ({taken[options.name]})')
+    return found

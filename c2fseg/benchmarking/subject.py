@@ -1,0 +1,323 @@
+"""One model under measurement: predictions, training steps, and what they cost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from torch import Tensor
+
+from c2fseg.apis.init_model import init_model, load_config
+from c2fseg.benchmarking.inputs import drawn_batches, find_crop_size, make_batch
+from c2fseg.benchmarking.options import SubjectOptions
+from c2fseg.benchmarking.traffic import TrafficCounter
+from c2fseg.utils.measure import (
+    GIGA,
+    PartClock,
+    count_flops,
+    environment,
+    instrumented,
+    resident_peak_mb,
+)
+
+MEGA = 1e6
+OTHER = 'other'
+PARTS = ('backbone', 'tokenizer', 'transformer', 'refiner')
+
+
+class Subject:
+    """One model under measurement.
+
+    Args:
+        options: What is measured.
+
+    Raises:
+        SystemExit: The model has not the parts of stage 2.
+        ValueError: No pipeline of the config says how large the crops are.
+        CheckpointError: The checkpoint does not fit.
+    """
+
+    def __init__(self, options: SubjectOptions) -> None:
+        cfg = load_config(options.config, options.cfg_options)
+        if cfg.model.type in ('C2FSeg', 'c2fseg.C2FSeg'):
+            autocast = None if options.dtype == 'float32' else options.dtype
+            for key in ('train_cfg', 'test_cfg'):
+                cfg.model[key] = dict(cfg.model.get(key) or {}, autocast=autocast)
+        self.options, self.cfg = options, cfg
+        self.device = torch.device(options.device)
+        torch.manual_seed(0)
+        self.model = init_model(cfg, options.checkpoint, self.device)
+        lacking = [part for part in PARTS if not hasattr(self.model, part)]
+        if lacking:
+            raise SystemExit(
+                f'{options.name}: {type(self.model).__name__} has no {", ".join(lacking)}. Models '
+                'of stage 2 (C2FSeg) are measured here, such as configs/c2f_kins.py.'
+            )
+        self.crop_size = find_crop_size(cfg)
+        self.clock = PartClock(self.device)
+        self.rounds: list[dict[str, float]] = []
+        self.train_seconds: list[float] = []
+        self.total_flop, self.total_bytes, self.total_weight_bytes = 0.0, 0, 0
+        self.train_flop: float | None = None
+        self.compile_seconds: float | None = None
+        self.optim: OptimWrapper | None = None
+        self.load_batch(options.batch_size)
+
+    def load_batch(self, batch_size: int) -> None:
+        """Puts a batch of made-up objects on the device."""
+        self.batch_size = batch_size
+        batch = make_batch(self.crop_size, batch_size, self.options.frames)
+        # Ahead of the measurement, as a loader with pinned memory does it.
+        self.batch = self.model.data_preprocessor.cast_data(batch)
+
+    def predict_once(self) -> None:
+        """Predicts the batch."""
+        self.model.eval()
+        with torch.no_grad():
+            data = self.model.data_preprocessor(self.batch, False)
+            self.model(**data, mode='predict')
+
+    def predict(self) -> float:
+        """Predicts the batch, its parts on the clock, and returns the seconds it took."""
+        self.clock.reset()
+        with instrumented(self.model, self.clock):
+            start = self.clock.now()
+            self.predict_once()
+            return self.clock.now() - start
+
+    def count(self) -> None:
+        """Counts operations and bytes of a prediction; also serves as warm-up."""
+        weights = [*self.model.parameters(), *self.model.buffers()]
+        with count_flops() as counter, TrafficCounter(weights) as traffic:
+            self.clock.counter, self.clock.traffic = counter, traffic
+            self.predict()
+            self.total_flop = self.clock.counted()
+            self.total_bytes, self.total_weight_bytes = self.clock.moved()
+        self.clock.counter = self.clock.traffic = None
+        self.flop, self.bytes = dict(self.clock.flop), dict(self.clock.bytes)
+        self.weight_bytes = dict(self.clock.weight_bytes)
+
+    def count_train(self) -> None:
+        """Counts the operations of a training step; the model is as before afterwards."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
+        self.model.train()
+        with count_flops() as counter:
+            self._loss().backward()
+            self.train_flop = float(counter.get_total_flops())
+        self.model.zero_grad(set_to_none=True)
+        self.model.eval()
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+    def compile(self) -> None:
+        """Compiles the parts, and keeps the seconds of the first prediction in ``compile_seconds``.
+
+        Raises:
+            SystemExit: The model has no parts that can be compiled.
+        """
+        compile_parts = getattr(self.model, 'compile_parts', None)
+        if compile_parts is None:
+            raise SystemExit(
+                f'{self.options.name}: {type(self.model).__name__} has no compile_parts(), so it '
+                'cannot be compiled; measure it without.'
+            )
+        start = self.clock.now()
+        compile_parts()
+        self.predict()
+        self.compile_seconds = self.clock.now() - start
+        self.predict()  # nothing is left to compile in the first round
+
+    def measure(self) -> None:
+        """Takes the time of one prediction and its parts."""
+        total = self.predict()
+        seconds = dict(self.clock.seconds)
+        seconds[OTHER] = max(0.0, total - sum(seconds.values()))
+        seconds['total'] = total
+        self.rounds.append({name: value / self.batch_size for name, value in seconds.items()})
+
+    def _loss(self) -> Tensor:
+        data = self.model.data_preprocessor(self.batch, True)
+        losses = self.model(**data, mode='loss')
+        return self.model.parse_losses(losses)[0]
+
+    def train_once(self) -> None:
+        """Takes one training step."""
+        self.model.train()
+        if self.optim is None:
+            self.optim = build_optim_wrapper(self.model, plain_optimizer(self.cfg))
+        self.optim.update_params(self._loss())
+
+    def train_step(self) -> float:
+        """Takes one training step and returns its seconds."""
+        start = self.clock.now()
+        self.train_once()
+        return self.clock.now() - start
+
+    def drawn_masks(self, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Completes objects of drawn scenes.
+
+        Args:
+            count: Objects.
+
+        Returns:
+            Predicted and true amodal masks, bool (T, H, W) and (H, W).
+        """
+        found, truths = [], []
+        self.model.eval()
+        for batch, true_masks in drawn_batches(self.cfg, count, self.options.frames):
+            with torch.no_grad():
+                samples = self.model.test_step(batch)
+            found += [np.asarray(sample.pred_masks.amodal.cpu()) for sample in samples]
+            truths += true_masks
+        return found, truths
+
+    def result(self, peak: float, bandwidth: float, memory: float) -> dict[str, Any]:
+        """Returns the entry of the JSON file; all numbers but the peaks are those of one object.
+
+        Args:
+            peak: GFLOP/s of a matrix product in the dtype of this model.
+            bandwidth: GB/s of a large copy.
+            memory: Peak memory of a prediction of one batch in MB.
+        """
+        objects, options = self.batch_size, self.options
+        parts = self._parts(peak, bandwidth)
+        total = parts.pop('total')
+        train = statistics.median(self.train_seconds) if self.train_seconds else None
+        train_gflop = None if self.train_flop is None else self.train_flop / GIGA / objects
+        return dict(
+            seconds_per_object=total['seconds'],
+            seconds_per_frame=total['seconds'] / options.frames,
+            gflop_per_object=total['gflop'],
+            bytes_per_object=total['bytes'],
+            megabytes_per_object=total['megabytes'],
+            flop_per_byte=total['flop_per_byte'],
+            parts=parts,
+            peak_gflop_per_second=peak,
+            peak_gigabytes_per_second=bandwidth,
+            fraction_of_peak=total['fraction_of_peak'],
+            fraction_of_bandwidth=total['fraction_of_bandwidth'],
+            peak_memory_mb=memory,
+            train_seconds_per_sample=train,
+            train_gflop_per_sample=train_gflop,
+            train_fraction_of_peak=train_gflop / train / peak if train and train_gflop else None,
+            compile_seconds=self.compile_seconds,
+            batch_size=objects,
+            frames=options.frames,
+            dtype=options.dtype,
+            compiled=options.compile,
+            checkpoint=options.checkpoint,
+            repeats=len(self.rounds),
+            crop_size=list(self.crop_size),
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            environment=environment(self.device),
+        )
+
+    def _parts(self, peak: float, bandwidth: float) -> dict[str, dict[str, Any]]:
+        """What one object costs in each part, in what is left, and in total."""
+        names = list(self.flop)
+        seconds = {name: self.seconds(name) for name in names}
+        total = self.seconds('total')
+        books = [
+            (self.flop, self.total_flop),
+            (self.bytes, self.total_bytes),
+            (self.weight_bytes, self.total_weight_bytes),
+        ]
+        costs = {name: [book[name] for book, _ in books] for name in names}
+        costs[OTHER] = [whole - sum(book.values()) for book, whole in books]
+        costs['total'] = [whole for _, whole in books]
+        seconds[OTHER] = max(0.0, total - sum(seconds.values()))
+        seconds['total'] = total
+        parts = {}
+        for name, cost in costs.items():
+            shares = [value / self.batch_size for value in cost]
+            entry = part_entry(seconds[name], *shares, peak=peak, bandwidth=bandwidth)
+            parts[name] = dict(entry, calls=self.clock.calls.get(name, 1))
+        return parts
+
+    def seconds(self, name: str) -> float:
+        """Returns the median seconds of a part, or of the ``total``, for one object."""
+        return statistics.median(one[name] for one in self.rounds)
+
+
+def part_entry(
+    seconds: float,
+    flop: float,
+    moved: float,
+    weights: float,
+    peak: float,
+    bandwidth: float,
+) -> dict[str, Any]:
+    """Returns what one object costs in a part.
+
+    Args:
+        seconds: Its time.
+        flop: Operations.
+        moved: Bytes read and written.
+        weights: Those of weights among them.
+        peak: GFLOP/s of a matrix product.
+        bandwidth: GB/s of a copy.
+    """
+    gflop, gigabytes = flop / GIGA, moved / GIGA
+    intensity = flop / moved if moved else 0.0
+    return dict(
+        seconds=seconds,
+        gflop=gflop,
+        bytes=moved,
+        megabytes=moved / MEGA,
+        weight_megabytes=weights / MEGA,
+        flop_per_byte=intensity,
+        fraction_of_peak=gflop / seconds / peak if seconds else 0.0,
+        fraction_of_bandwidth=gigabytes / seconds / bandwidth if seconds else 0.0,
+        # Which of the two would take longer, each at the peak of the machine.
+        bound='products' if intensity > peak / bandwidth else 'memory',
+    )
+
+
+def plain_optimizer(cfg: Config) -> dict[str, Any]:
+    """Returns the optimizer wrapper of a config without AMP, which is the dtype's business here."""
+    wrapper = dict(cfg.optim_wrapper)
+    wrapper['type'] = 'OptimWrapper'
+    wrapper.pop('loss_scale', None)
+    wrapper.pop('dtype', None)
+    return wrapper
+
+
+def measure_memory(options: SubjectOptions) -> float:
+    """Returns the peak memory in MB of a fresh process that predicts one batch.
+
+    On a GPU it is the memory that torch allocated there, else the resident memory of the process.
+
+    Args:
+        options: What is measured.
+
+    Raises:
+        RuntimeError: If that process is killed; an error inside it is raised as it is.
+    """
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_memory_of_one, options, torch.get_num_threads()).result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f'The memory of {options.name} could not be measured: the process that predicted '
+                'with it was ended from outside, as it happens when the machine has too little.'
+            ) from error
+
+
+def _memory_of_one(options: SubjectOptions, threads: int) -> float:
+    torch.set_num_threads(threads)
+    MMLogger.get_instance('c2fseg', log_level='WARNING')
+    subject = Subject(options)
+    if options.compile:
+        subject.compile()
+    subject.predict()
+    on_gpu = subject.device.type == 'cuda'
+    return torch.cuda.max_memory_allocated() / MEGA if on_gpu else resident_peak_mb()

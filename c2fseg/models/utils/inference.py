@@ -1,0 +1,42 @@
+"""Makes a trained model faster to run, at the price that it can only be run from then on."""
+
+from __future__ import annotations
+
+import torch
+from mmcv.cnn import fuse_conv_bn
+from torch import nn
+
+# Layers whose products dominate, and that autocast would give weights of low precision anyway.
+_PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+def optimize_for_inference(module: nn.Module, dtype: torch.dtype | None = None) -> None:
+    """Prepares a module for inference, in place; results stay the same up to rounding.
+
+    BatchNorm goes into the convolution before it, weights of convolutions lie channels-last, what
+    depends on weights alone is computed once (every child with a ``prepare_inference`` is asked
+    to), and with a ``dtype`` the weights of convolutions and linear layers are kept in it, where
+    autocast would convert them in every call. Afterwards the module has other parameters than the
+    class it was built from: it can neither be trained nor loaded into.
+
+    Args:
+        module: In eval mode.
+        dtype: That of autocast, or None without autocast.
+
+    Raises:
+        RuntimeError: The module is in training mode: running statistics would be folded while they
+            still change.
+    """
+    if module.training:
+        raise RuntimeError(
+            f'optimize_for_inference: {type(module).__name__} is in training mode; call eval() '
+            'first, and keep the model that is still to be trained'
+        )
+    fuse_conv_bn(module)
+    module.requires_grad_(False)
+    module.to(memory_format=torch.channels_last)
+    for child in module.modules():
+        if hasattr(child, 'prepare_inference'):
+            child.prepare_inference()
+        if dtype is not None and isinstance(child, _PRODUCTS):
+            child.to(dtype)
