@@ -23,12 +23,14 @@ STAGE_TWO = [
     ('c2f_cocoa', 'COCOADataset', 256),
     ('c2f_d2sa', 'D2SADataset', 256),
     ('c2f_coco_amodal', 'CocoAmodalDataset', 128),
+    ('lite/c2f_cocoa', 'COCOADataset', 128),
     ('official/c2f_cocoa_official', 'COCOADataset', 256),
 ]
 STAGE_ONE = [
     ('vqgan_cocoa', 'COCOADataset', 256),
     ('vqgan_d2sa', 'D2SADataset', 256),
     ('vqgan_coco_amodal', 'CocoAmodalDataset', 128),
+    ('lite/vqgan_cocoa', 'COCOADataset', 128),
     ('official/vqgan_cocoa_official', 'COCOADataset', 256),
 ]
 

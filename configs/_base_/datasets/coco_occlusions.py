@@ -39,7 +39,7 @@ train_pipeline = [
         behind_prob=0.2,
     ),
     dict(type='CropObject', crop_size=crop_size, enlarge=(1.7, 2.3), square=True),
-    {{_base_.noise}},
+    {{_base_.light_noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='WarpObject', prob=0.5),
     dict(type='JitterColours'),

@@ -17,7 +17,7 @@ shapes = dict(
         dict(type='LoadFrames'),
         dict(type='LoadAmodalMasks'),
         dict(type='CropObject', crop_size=128, enlarge=(1.7, 2.3), square=True),
-        {{_base_.noise}},
+        {{_base_.light_noise}},
         dict(type='FlipObject', prob=0.5),
         dict(type='JitterColours'),
         dict(type='PackAmodalInputs'),

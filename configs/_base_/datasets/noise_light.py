@@ -4,7 +4,7 @@ Milder than published: the visible slivers of crowded scenes are a few pixels wi
 of the published kernels leave nothing of their shape.
 """
 
-noise = dict(
+light_noise = dict(
     type='PerturbVisibleMask',
     blur_prob=0.1,
     morph_prob=0.3,

@@ -15,7 +15,7 @@ train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='LoadAmodalMasks'),
     dict(type='CropObject', crop_size=crop_size, enlarge=enlarge, square=True),
-    {{_base_.noise}},
+    {{_base_.light_noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='PackAmodalInputs'),
 ]

@@ -22,7 +22,7 @@ train_pipeline = [
         square=True,
         track_scale=track_scale,
     ),
-    {{_base_.noise}},
+    {{_base_.light_noise}},
     dict(type='FlipObject', prob=0.5),
     dict(type='PackAmodalInputs'),
 ]

@@ -1,4 +1,4 @@
-# The large light architecture: about three times the operations of c2f_lite.py.
+# The large light architecture: nearly three times the operations of c2f_lite.py, tokenizer aside.
 _base_ = './c2f_lite.py'
 
 model = dict(

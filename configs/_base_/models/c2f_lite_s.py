@@ -1,4 +1,4 @@
-# The small light architecture: about a third of the operations of c2f_lite.py.
+# The small light architecture: about a third of the operations of c2f_lite.py, tokenizer aside.
 _base_ = './c2f_lite.py'
 
 model = dict(
