@@ -131,6 +131,16 @@ def test_what_was_not_measured_is_said(page):
     assert '*estimate*' not in row[6]
 
 
+def test_nothing_of_the_published_architecture_is_said_of_the_light_one(page):
+    [row, commands] = rows_of(page, 'lite/c2f_kins')
+    assert row[3:5] == ['-', zoo.NOT_RUN]
+    assert row[6] == '40,000 x 64; not measured'
+    assert commands[2] == (
+        '`python tools/test.py configs/lite/c2f_kins.py work_dirs/lite/c2f_kins/iter_40000.pth`'
+    )
+    assert page.index('## The light architecture') < page.index('[lite/c2f_kins]')
+
+
 def test_a_recipe_without_numbers_gets_a_row_all_the_same():
     bare = {key: {} for key in NUMBERS}
     assert zoo.score_columns('c2f_new', bare) == ('-', 'not run here')

@@ -30,6 +30,7 @@ NUMBERS = ROOT / 'docs' / 'model_zoo.json'
 OFFICIAL = 'official'
 ABLATIONS = 'ablations'
 DETECTORS = 'detectors'
+LITE = 'lite'
 NONE = '-'
 NOT_RUN = 'not run here'
 # Width of the mask tokenizer that tells the published architecture from the light one.
@@ -145,7 +146,7 @@ def training_of(name: str, config: Config, numbers: dict[str, Any]) -> str:
     samples = iterations * batch
     if measured:
         parts.append(f'[{measured["minutes"]} min](benchmarks.md#{measured["section"]})')
-    elif what in numbers['seconds_per_sample']:
+    elif what in numbers['seconds_per_sample'] and not name.startswith(LITE):  # sizes of its own
         step = numbers['seconds_per_sample'][what]
         time = duration(step['seconds'] * samples)
         parts.append(f'*estimate*, two cores: {samples:,} x {step["seconds"]} s = {time}')
@@ -190,7 +191,9 @@ def score_columns(name: str, numbers: dict[str, Any]) -> tuple[str, str]:
     """The published score of a config, and ours."""
     stem = name.rsplit('/', maxsplit=1)[-1]
     dataset = bare(stem).removeprefix('c2f_')
-    paper = published_of(dataset, 'full') if stem.startswith('c2f_') else ''
+    # The paper's numbers are those of the published architecture.
+    is_published = stem.startswith('c2f_') and not name.startswith(LITE)
+    paper = published_of(dataset, 'full') if is_published else ''
     published = '; '.join(filter(None, [paper, numbers['published'].get(stem)]))
     ours = numbers['ours'].get(name)
     if ours is None:
@@ -218,7 +221,8 @@ def commands_of(name: str, config: Config, numbers: dict[str, Any]) -> tuple[str
     train, weights = NONE, numbers['test_weights'].get(name, '')
     if kind_of(config) is not None:
         train = f'`python tools/train.py {file}`'
-        weights = f'work_dirs/{Path(name).name}/iter_{config.train_cfg.max_iters}.pth'
+        work_dir = config.get('work_dir') or f'work_dirs/{Path(name).name}'
+        weights = f'{work_dir}/iter_{config.train_cfg.max_iters}.pth'
     if weights_file(name).is_file():
         weights = f'weights/{weights_file(name).name}'
     if name.startswith(OFFICIAL):
@@ -321,11 +325,12 @@ def make_page(numbers: dict[str, Any]) -> str:
     check_names(numbers, {*names, *families, *(Path(name).name for name in names)})
     rest = [name for name in names if not name.startswith(ABLATIONS)]
     detectors = [name for name in rest if name.startswith(DETECTORS)]
-    own = [name for name in rest if not name.startswith((OFFICIAL, DETECTORS))]
+    own = [name for name in rest if not name.startswith((OFFICIAL, DETECTORS, LITE))]
     trained = ('c2f_', 'vqgan_', 'prompt_')
     groups = {
         'Amodal models': [name for name in own if name.startswith('c2f_')],
         'Mask tokenizers (stage 1)': [name for name in own if name.startswith('vqgan_')],
+        'The light architecture': [name for name in rest if name.startswith(LITE)],
         'Visible masks from clicks and boxes': [n for n in own if n.startswith('prompt_')],
         'Visible masks from detectors': detectors,
         'The published model as released': [name for name in rest if name.startswith(OFFICIAL)],
