@@ -30,9 +30,7 @@ def spread(first: Sequence[float], second: Sequence[float]) -> dict[str, float]:
     return dict(median=statistics.median(ratios), lowest=min(ratios), highest=max(ratios))
 
 
-def compare(
-    first: Subject, second: Subject, results: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def compare(first: Subject, second: Subject, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Returns the ratios of a second model to a first.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,23 @@ from mmengine import DictAction
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 # Keys of a variant that are options of the benchmark; all others are keys of the config.
-VARIANT_KEYS = ('batch_size', 'checkpoint', 'compile', 'dtype')
+VARIANT_KEYS = ('batch_size', 'checkpoint', 'compile', 'dtype', 'optimize')
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'dtype': (DTYPES.__contains__, ' or '.join(DTYPES)),
+    'compile': (_is_flag, 'true or false'),
+    'optimize': (_is_flag, 'true or false'),
+    'batch_size': (_is_count, 'a whole number of at least 1'),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class SubjectOptions:
         frames: Frames of an object.
         dtype: ``float32``, or ``bfloat16`` for mixed precision.
         device: Where it runs.
+        optimize: Optimize it for inference, as :class:`AmodalInferencer` does.
         compile: Compile its parts.
         checkpoint: Weights; None for random ones.
         cfg_options: Values of the config to override, keys with dots.
@@ -37,6 +54,7 @@ class SubjectOptions:
     frames: int = 1
     dtype: str = 'float32'
     device: str = 'cpu'
+    optimize: bool = True
     compile: bool = False
     checkpoint: str | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
@@ -64,22 +82,10 @@ def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     holder = argparse.Namespace()
     DictAction(['--values'], 'values')(argparse.ArgumentParser(), holder, pairs)
     values: dict[str, Any] = holder.values
-    expected = dict(
-        dtype=values.get('dtype', 'float32') in DTYPES,
-        compile=isinstance(values.get('compile', False), bool),
-        batch_size=_is_count(values.get('batch_size', 1)),
-    )
-    for key, fits in expected.items():
-        if not fits:
-            choices = dict(dtype=' or '.join(DTYPES), compile='true or false', batch_size='1, 2, …')
-            raise ValueError(
-                f'--variant {name}: {key} must be {choices[key]}, got {values[key]!r}'
-            )
+    for key, (fits, wanted) in _CHECKS.items():
+        if key in values and not fits(values[key]):
+            raise ValueError(f'--variant {name}: {key} must be {wanted}, got {values[key]!r}')
     return name, values
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def make_variant(base: SubjectOptions, name: str, values: dict[str, Any]) -> SubjectOptions:

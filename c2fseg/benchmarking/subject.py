@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from torch import Tensor
+from torch import Tensor, nn
 
 from c2fseg.apis.init_model import init_model, load_config
 from c2fseg.benchmarking.inputs import drawn_batches, find_crop_size, make_batch
@@ -40,7 +41,7 @@ class Subject:
         options: What is measured.
 
     Raises:
-        SystemExit: The model has not the parts of stage 2.
+        SystemExit: The model has not the parts of stage 2, or cannot do what is asked for.
         ValueError: No pipeline of the config says how large the crops are.
         CheckpointError: The checkpoint does not fit.
     """
@@ -53,23 +54,41 @@ class Subject:
                 cfg.model[key] = dict(cfg.model.get(key) or {}, autocast=autocast)
         self.options, self.cfg = options, cfg
         self.device = torch.device(options.device)
-        torch.manual_seed(0)
-        self.model = init_model(cfg, options.checkpoint, self.device)
+        self.model = self._build()
         lacking = [part for part in PARTS if not hasattr(self.model, part)]
         if lacking:
             raise SystemExit(
                 f'{options.name}: {type(self.model).__name__} has no {", ".join(lacking)}. Models '
                 'of stage 2 (C2FSeg) are measured here, such as configs/c2f_kins.py.'
             )
+        self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        if options.optimize:
+            self._method('optimize_for_inference')()
         self.crop_size = find_crop_size(cfg)
         self.clock = PartClock(self.device)
         self.rounds: list[dict[str, float]] = []
         self.train_seconds: list[float] = []
         self.total_flop, self.total_bytes, self.total_weight_bytes = 0.0, 0, 0
-        self.train_flop: float | None = None
+        self.gflop_per_object = 0.0
+        self.train_gflop_per_sample: float | None = None
         self.compile_seconds: float | None = None
+        self.trainee: nn.Module | None = None
         self.optim: OptimWrapper | None = None
         self.load_batch(options.batch_size)
+
+    def _build(self) -> nn.Module:
+        torch.manual_seed(0)
+        return init_model(self.cfg, self.options.checkpoint, self.device)
+
+    def _method(self, name: str, model: nn.Module | None = None) -> Callable[..., Any]:
+        """A method that not every model has."""
+        model = model or self.model
+        if not hasattr(model, name):
+            raise SystemExit(
+                f'{self.options.name}: {type(model).__name__} has no {name}(); measure it without '
+                '(see --help).'
+            )
+        return getattr(model, name)
 
     def load_batch(self, batch_size: int) -> None:
         """Puts a batch of made-up objects on the device."""
@@ -102,20 +121,17 @@ class Subject:
             self.total_flop = self.clock.counted()
             self.total_bytes, self.total_weight_bytes = self.clock.moved()
         self.clock.counter = self.clock.traffic = None
+        self.gflop_per_object = self.total_flop / GIGA / self.batch_size
         self.flop, self.bytes = dict(self.clock.flop), dict(self.clock.bytes)
         self.weight_bytes = dict(self.clock.weight_bytes)
 
     def count_train(self) -> None:
-        """Counts the operations of a training step; the model is as before afterwards."""
-        buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
-        self.model.train()
+        """Counts the operations of a training step."""
         with count_flops() as counter:
-            self._loss().backward()
-            self.train_flop = float(counter.get_total_flops())
-        self.model.zero_grad(set_to_none=True)
-        self.model.eval()
-        for buffer, before in buffers:
-            buffer.copy_(before)
+            self._loss(self._trained()).backward()
+            flop = float(counter.get_total_flops())
+        self.train_gflop_per_sample = flop / GIGA / self.batch_size
+        self.forget_training()
 
     def compile(self) -> None:
         """Compiles the parts, and keeps the seconds of the first prediction in ``compile_seconds``.
@@ -123,14 +139,8 @@ class Subject:
         Raises:
             SystemExit: The model has no parts that can be compiled.
         """
-        compile_parts = getattr(self.model, 'compile_parts', None)
-        if compile_parts is None:
-            raise SystemExit(
-                f'{self.options.name}: {type(self.model).__name__} has no compile_parts(), so it '
-                'cannot be compiled; measure it without.'
-            )
         start = self.clock.now()
-        compile_parts()
+        self._method('compile_parts')()
         self.predict()
         self.compile_seconds = self.clock.now() - start
         self.predict()  # nothing is left to compile in the first round
@@ -143,17 +153,29 @@ class Subject:
         seconds['total'] = total
         self.rounds.append({name: value / self.batch_size for name, value in seconds.items()})
 
-    def _loss(self) -> Tensor:
-        data = self.model.data_preprocessor(self.batch, True)
-        losses = self.model(**data, mode='loss')
-        return self.model.parse_losses(losses)[0]
+    def _trained(self) -> nn.Module:
+        """The model that is trained: one of its own, for optimized ones cannot be."""
+        if self.trainee is None:
+            self.trainee = self._build()
+            if self.options.compile:
+                self._method('compile_parts', self.trainee)()
+        return self.trainee.train()
+
+    def _loss(self, model: Any) -> Tensor:
+        data = model.data_preprocessor(self.batch, True)
+        losses = model(**data, mode='loss')
+        return model.parse_losses(losses)[0]
 
     def train_once(self) -> None:
         """Takes one training step."""
-        self.model.train()
+        model = self._trained()
         if self.optim is None:
-            self.optim = build_optim_wrapper(self.model, plain_optimizer(self.cfg))
-        self.optim.update_params(self._loss())
+            self.optim = build_optim_wrapper(model, plain_optimizer(self.cfg))
+        self.optim.update_params(self._loss(model))
+
+    def forget_training(self) -> None:
+        """Frees the model that is trained, and what its optimizer remembers."""
+        self.trainee = self.optim = None
 
     def train_step(self) -> float:
         """Takes one training step and returns its seconds."""
@@ -191,7 +213,7 @@ class Subject:
         parts = self._parts(peak, bandwidth)
         total = parts.pop('total')
         train = statistics.median(self.train_seconds) if self.train_seconds else None
-        train_gflop = None if self.train_flop is None else self.train_flop / GIGA / objects
+        train_gflop = self.train_gflop_per_sample
         return dict(
             seconds_per_object=total['seconds'],
             seconds_per_frame=total['seconds'] / options.frames,
@@ -212,11 +234,12 @@ class Subject:
             batch_size=objects,
             frames=options.frames,
             dtype=options.dtype,
+            optimized=options.optimize,
             compiled=options.compile,
             checkpoint=options.checkpoint,
             repeats=len(self.rounds),
             crop_size=list(self.crop_size),
-            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            parameters=self.parameters,
             environment=environment(self.device),
         )
 

@@ -22,6 +22,7 @@ def format_result(name: str, result: dict[str, Any]) -> str:
     size = 'x'.join(map(str, result['crop_size']))
     lines = [
         f'{name}: {size} px, {result["parameters"] / 1e6:.1f} M parameters, {result["dtype"]}'
+        f'{"" if result["optimized"] else ", not optimized"}'
         f'{", compiled" if result["compiled"] else ""}, batch {result["batch_size"]}, median of '
         f'{result["repeats"]}; per {unit}:',
         _HEAD,
@@ -75,22 +76,23 @@ def format_reference(results: dict[str, dict[str, Any]]) -> str:
     if not rows:
         return ''
     theirs = next(iter(rows.values()))
+    width = max(map(len, rows))
     here = theirs['float32_peak_gflop_per_second_here']
     lines = [
         f'The reference implementation on {theirs["machine"]} (float32 matrix products at '
         f'{theirs["peak_gflop_per_second"]:.0f} GFLOP/s), published',
         f'architecture at 256 px: {theirs["seconds_per_object"]} s an object, '
-        f'{theirs["train_seconds_per_sample"]} s a training sample. THIS IS ANOTHER MACHINE, of '
+        f'{theirs["train_seconds_per_sample"]} s a training sample. This is another machine, of '
         f'{here:.0f} GFLOP/s:',
         '"scaled" divides the times of the reference by the ratio of both peaks. Own time over '
         'theirs, below 1: faster.',
-        f'{"":<40}{"object":>9}{"scaled":>9}{"training":>10}{"scaled":>9}',
+        f'{"":<{width}}{"object":>9}{"scaled":>9}{"training":>10}{"scaled":>9}',
     ]
     keys = ('seconds_ratio', 'seconds_ratio_scaled')
     for name, row in rows.items():
         cells = [row[key] for key in (*keys, *(f'train_{key}' for key in keys))]
         texts = ['-' if cell is None else f'{cell:.3g}' for cell in cells]
-        lines.append(f'{name:<40}{texts[0]:>9}{texts[1]:>9}{texts[2]:>10}{texts[3]:>9}')
+        lines.append(f'{name:<{width}}{texts[0]:>9}{texts[1]:>9}{texts[2]:>10}{texts[3]:>9}')
     return '\n'.join(lines)
 
 

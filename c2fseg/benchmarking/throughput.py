@@ -1,0 +1,176 @@
+"""How many objects a device completes or learns from in a second, without waits in between."""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import c2fseg
+from c2fseg.benchmarking.options import DTYPES
+from c2fseg.benchmarking.peaks import measure_peak
+from c2fseg.benchmarking.subject import MEGA, Subject
+from c2fseg.models.segmentors import predictions
+from c2fseg.utils.measure import PartClock, resident_peak_mb
+
+REGIONS = 3
+MAX_CALLS = 200
+OUT_OF_MEMORY = 'out of memory'
+
+
+def time_calls(
+    function: Callable[[], object], device: torch.device, seconds: float
+) -> dict[str, Any]:
+    """Takes the time of a function; the device is waited for at the ends of a region alone.
+
+    Args:
+        function: What is measured.
+        device: Where it works.
+        seconds: How long to measure for, all regions together.
+
+    Returns:
+        ``warm_up_seconds`` (the first call, compilation and all), ``seconds`` of a call (median of
+        the regions), ``lowest_seconds``, ``highest_seconds``, and ``calls`` of a region.
+    """
+    clock = PartClock(device)
+
+    def region(calls: int) -> float:
+        start = clock.now()
+        for _ in range(calls):
+            function()
+        return (clock.now() - start) / calls
+
+    warm_up, estimate = region(1), region(1)
+    calls = min(MAX_CALLS, max(1, math.ceil(seconds / REGIONS / max(estimate, 1e-6))))
+    times = [region(calls) for _ in range(REGIONS)]
+    return dict(
+        warm_up_seconds=warm_up,
+        seconds=statistics.median(times),
+        lowest_seconds=min(times),
+        highest_seconds=max(times),
+        calls=calls,
+    )
+
+
+def predict_row(subject: Subject, batch_size: int, seconds: float) -> dict[str, Any]:
+    """Measures predictions of a batch, to masks at image size.
+
+    Args:
+        subject: The model; its operations have been counted, see :meth:`Subject.count`.
+        batch_size: Objects at a time.
+        seconds: How long to measure for.
+
+    Returns:
+        Numbers of a row, or its ``status`` where the memory did not suffice.
+    """
+
+    def measure() -> dict[str, Any]:
+        subject.load_batch(batch_size)
+        return _rates(subject, subject.predict_once, subject.gflop_per_object, seconds)
+
+    return _guarded(subject, measure)
+
+
+def train_row(subject: Subject, batch_size: int, seconds: float) -> dict[str, Any]:
+    """Measures training steps on a batch.
+
+    Args:
+        subject: The model; see :meth:`Subject.count_train`.
+        batch_size: Objects of a step.
+        seconds: How long to measure for.
+
+    Returns:
+        Numbers of a row, or its ``status`` where the memory did not suffice.
+    """
+
+    def measure() -> dict[str, Any]:
+        subject.load_batch(batch_size)
+        return _rates(subject, subject.train_once, subject.train_gflop_per_sample, seconds)
+
+    row = _guarded(subject, measure)
+    subject.forget_training()
+    return row
+
+
+def _rates(
+    subject: Subject, function: Callable[[], None], gflop: float, seconds: float
+) -> dict[str, Any]:
+    device, on_gpu = subject.device, subject.device.type == 'cuda'
+    peak = measure_peak(device, DTYPES[subject.options.dtype])
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    times = time_calls(function, device, seconds)
+    memory = torch.cuda.max_memory_allocated(device) / MEGA if on_gpu else resident_peak_mb()
+    rate = subject.batch_size / times['seconds']
+    return dict(
+        status='measured',
+        objects_per_second=rate,
+        lowest_objects_per_second=subject.batch_size / times['highest_seconds'],
+        highest_objects_per_second=subject.batch_size / times['lowest_seconds'],
+        gflop_per_object=gflop,
+        gflop_per_second=rate * gflop,
+        peak_gflop_per_second=peak,
+        fraction_of_peak=rate * gflop / peak,
+        peak_memory_mb=memory,
+        warm_up_seconds=times['warm_up_seconds'],
+        calls=times['calls'],
+    )
+
+
+def _guarded(subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a measurement; what it took is free again afterwards, too little memory is a status."""
+    try:
+        row = measure()
+    except torch.OutOfMemoryError:
+        # What the traceback holds on to is free once this block is left.
+        row = dict(status=OUT_OF_MEMORY)
+    subject.load_batch(1)
+    free_memory()
+    return row
+
+
+def free_memory() -> None:
+    """Gives back what nothing refers to any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def find_wait(subject: Subject) -> str | None:
+    """Looks for a wait of the host for the GPU in a prediction, up to the pasting.
+
+    Args:
+        subject: A model on a GPU that has predicted before, so that nothing is set up any more.
+
+    Returns:
+        None, or what made the host wait and where.
+    """
+    paste = predictions.paste_masks
+
+    def paste_and_stop_looking(*args: Any, **kwargs: Any) -> Any:
+        torch.cuda.set_sync_debug_mode('default')
+        return paste(*args, **kwargs)
+
+    predictions.paste_masks = paste_and_stop_looking
+    torch.cuda.synchronize(subject.device)
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        subject.predict_once()
+    except RuntimeError as error:
+        if 'synchroniz' not in str(error):
+            raise
+        root = Path(c2fseg.__file__).parent
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [one for one in frames if root in Path(one.filename).parents] or frames
+        where = own[-1]
+        return f'{where.filename}:{where.lineno} in {where.name}: {where.line}'
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+        predictions.paste_masks = paste
+    return None
