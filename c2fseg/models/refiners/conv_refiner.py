@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from c2fseg.models.refiners.layers import conv_bn_relu, grow
 from c2fseg.models.refiners.mask_guided_attention import mask_guided_attention
+from c2fseg.models.utils import conv_upsampled
 from c2fseg.registry import REFINERS
 
 
@@ -37,18 +38,24 @@ class RefinerBranch(nn.Module):
         self, x: Tensor, feats: Sequence[Tensor], size: Sequence[int], extra: Tensor | None
     ) -> Tensor:
         """Logits (M,1,*size) from the shared trunk (M,C,h_2,w_2)."""
-        x = grow(x + self.adapter2(feats[1]), feats[0].shape[-2:])  # (M,C,h_1,w_1)
-        x = self.block2(_with_masks(x, extra))
-        x = grow(x + self.adapter1(feats[0]), size)  # (M,C,*size)
-        x = self.block1(_with_masks(x, extra))
-        return self.out(x)
+        x = x + self.adapter2(feats[1])  # (M,C,h_2,w_2)
+        x = _grown_block(self.block2, x, feats[0].shape[-2:], extra)  # (M,C',h_1,w_1)
+        x = x + self.adapter1(feats[0])
+        x = _grown_block(self.block1, x, size, extra)  # (M,C'',*size)
+        return self.out(x)  # (M,1,*size)
 
 
-def _with_masks(x: Tensor, extra: Tensor | None) -> Tensor:
-    if extra is None:
-        return x
-    masks = F.interpolate(extra, size=x.shape[-2:], mode='area').to(x.dtype)
-    return torch.cat([x, masks], dim=1)
+def _grown_block(
+    block: nn.Sequential, x: Tensor, size: Sequence[int], masks: Tensor | None = None
+) -> Tensor:
+    """Convolution, BatchNorm and ReLU of ``x``, grown to ``size``, with the masks beside it."""
+    if masks is not None:
+        masks = F.interpolate(masks, size=tuple(size), mode='area').to(x.dtype)
+    conv, *rest = block
+    x = conv_upsampled(conv, x, size, masks)  # (M,C,*size)
+    for layer in rest:
+        x = layer(x)
+    return x
 
 
 @REFINERS.register_module()
@@ -140,7 +147,7 @@ class ConvRefiner(BaseModule):
             parts.insert(1, mask_guided_attention(last, small).to(x.dtype))
         x = self.fuse(torch.cat(parts, dim=1))
         x = grow(x, feats[2].shape[-2:]) + self.adapter3(feats[2])
-        x = self.trunk(grow(x, feats[1].shape[-2:]))  # (M,C,h_2,w_2)
+        x = _grown_block(self.trunk, x, feats[1].shape[-2:])  # (M,C,h_2,w_2)
         masks = [visible_mask] if visible_mask is not None else []
         masks += [coarse] if self.use_coarse_mask else []
         extra = torch.cat(masks, dim=1) if masks else None

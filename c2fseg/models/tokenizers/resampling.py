@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from c2fseg.models.utils import fold_upsampling
+
 
 class Downsample(nn.Module):
     """Convolution 3x3 with stride 2; the padding is one row below and one column to the right.
@@ -55,24 +57,6 @@ class NearestUpsample(nn.Module):
             return self.folded(x)  # (M, C_out, 2 h, 2 w)
         weight = fold_upsampling(self.conv.weight)
         return F.conv_transpose2d(x, weight, self.conv.bias, stride=2, padding=1)  # (M,C_out,2h,2w)
-
-
-def fold_upsampling(weight: Tensor) -> Tensor:
-    """The transposed convolution (stride 2, padding 1) that upsamples and convolves at once.
-
-    Args:
-        weight: (C_out, C_in, 3, 3) of a convolution with padding 1 behind a nearest neighbour x2.
-
-    Returns:
-        (C_in, C_out, 4, 4).
-    """
-    for dim in (2, 3):
-        # Once every pixel is there twice, an output pixel at an even place sees its left neighbour
-        # once (w0) and its own pixel twice (w1 + w2), one at an odd place its own twice (w0 + w1)
-        # and its right neighbour once (w2); in the order of a transposed convolution.
-        w0, w1, w2 = weight.unbind(dim)
-        weight = torch.stack([w2, w1 + w2, w0 + w1, w0], dim)
-    return weight.transpose(0, 1)  # (C_in, C_out, 4, 4)
 
 
 class ShuffleUpsample(nn.Module):

@@ -2,5 +2,12 @@
 
 from c2fseg.models.utils.inference import optimize_for_inference
 from c2fseg.models.utils.strict_loading import load_strictly, read_state
+from c2fseg.models.utils.upsampled_conv import conv_upsampled, fold_upsampling
 
-__all__ = ['load_strictly', 'optimize_for_inference', 'read_state']
+__all__ = [
+    'conv_upsampled',
+    'fold_upsampling',
+    'load_strictly',
+    'optimize_for_inference',
+    'read_state',
+]
