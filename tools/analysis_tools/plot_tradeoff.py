@@ -71,6 +71,9 @@ class Candidate:
         self.name = name
         cfg = load_config(recipe_path(config), None, work_dir)
         cfg.load_from, cfg.resume, cfg.log_level = checkpoint, False, 'WARNING'
+        cfg.experiment_name = name
+        if cfg.get('visualizer'):
+            cfg.visualizer.name = name  # of which there may be one of a name
         cfg.test_dataloader.dataset.indices = num_objects
         # Averaging and drawing are for trainings: a checkpoint's state_dict holds the average.
         cfg.custom_hooks = []
