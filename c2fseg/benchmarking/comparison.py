@@ -14,19 +14,19 @@ from c2fseg.evaluation.functional import mask_iou
 AGREEMENT_OBJECTS = 48
 
 
-def spread(first: Sequence[float], second: Sequence[float]) -> dict[str, float]:
+def spread(first: Sequence[float], second: Sequence[float]) -> dict[str, float] | None:
     """Returns median, lowest and highest of the ratios of second to first, round by round.
 
     Two times of the same round were taken one after the other, so what slows the machine for a
-    while slows both. Rounds in which the first took no time at all are left out.
+    while slows both. None where the first took no time at all.
 
     Args:
         first: A number of each round.
         second: As many.
     """
-    ratios = [b / a for a, b in zip(first, second) if a > 0]
-    if not ratios:
-        return dict(median=1.0, lowest=1.0, highest=1.0)
+    if min(first) <= 0:
+        return None
+    ratios = [b / a for a, b in zip(first, second)]
     return dict(median=statistics.median(ratios), lowest=min(ratios), highest=max(ratios))
 
 
@@ -45,7 +45,7 @@ def compare(first: Subject, second: Subject, results: dict[str, dict[str, Any]])
     """
     a, b = results[first.options.name], results[second.options.name]
 
-    def times(name: str) -> dict[str, float]:
+    def times(name: str) -> dict[str, float] | None:
         return spread([one[name] for one in first.rounds], [one[name] for one in second.rounds])
 
     parts = {

@@ -18,11 +18,15 @@ IMAGE_SIZE = (375, 1242)  # (H, W) of a KITTI picture: what the masks are pasted
 BOX = (300, 100, 500, 250)  # xyxy, inside IMAGE_SIZE
 
 
+class InputSizeError(ValueError):
+    """A config does not say how large the inputs of its model are."""
+
+
 def find_crop_size(cfg: Config) -> tuple[int, int]:
     """Returns the crop size (h, w) that the pipelines of a config ask for.
 
     Raises:
-        ValueError: If no pipeline has a CropObject.
+        InputSizeError: If no pipeline has a CropObject.
     """
     for loader in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
@@ -30,7 +34,7 @@ def find_crop_size(cfg: Config) -> tuple[int, int]:
             if transform['type'] in ('CropObject', 'c2fseg.CropObject'):
                 size = transform['crop_size']
                 return (size, size) if isinstance(size, int) else tuple(size)
-    raise ValueError(
+    raise InputSizeError(
         f'{cfg.filename} has no CropObject in the pipelines of its data loaders, so the size of '
         'the inputs is unknown.'
     )

@@ -42,7 +42,7 @@ class Subject:
 
     Raises:
         SystemExit: The model has not the parts of stage 2, or cannot do what is asked for.
-        ValueError: No pipeline of the config says how large the crops are.
+        InputSizeError: No pipeline of the config says how large the crops are.
         CheckpointError: The checkpoint does not fit.
     """
 
@@ -80,15 +80,14 @@ class Subject:
         torch.manual_seed(0)
         return init_model(self.cfg, self.options.checkpoint, self.device)
 
-    def _method(self, name: str, model: nn.Module | None = None) -> Callable[..., Any]:
+    def _method(self, name: str) -> Callable[..., Any]:
         """A method that not every model has."""
-        model = model or self.model
-        if not hasattr(model, name):
+        if not hasattr(self.model, name):
             raise SystemExit(
-                f'{self.options.name}: {type(model).__name__} has no {name}(); measure it without '
-                '(see --help).'
+                f'{self.options.name}: {type(self.model).__name__} has no {name}(); measure it '
+                'without (see --help).'
             )
-        return getattr(model, name)
+        return getattr(self.model, name)
 
     def load_batch(self, batch_size: int) -> None:
         """Puts a batch of made-up objects on the device."""
@@ -154,11 +153,9 @@ class Subject:
         self.rounds.append({name: value / self.batch_size for name, value in seconds.items()})
 
     def _trained(self) -> nn.Module:
-        """The model that is trained: one of its own, for optimized ones cannot be."""
+        """The model that is trained: one of its own, neither optimized nor compiled."""
         if self.trainee is None:
             self.trainee = self._build()
-            if self.options.compile:
-                self._method('compile_parts', self.trainee)()
         return self.trainee.train()
 
     def _loss(self, model: Any) -> Tensor:

@@ -132,7 +132,9 @@ def format_ratios(name: str, ratios: dict[str, Any], rounds: int) -> str:
     return '\n'.join(lines)
 
 
-def _spread(value: dict[str, float]) -> str:
+def _spread(value: dict[str, float] | None) -> str:
+    if value is None:
+        return f'{"-":>9}{"":>20}'
     span = f'({value["lowest"]:.3f}..{value["highest"]:.3f})'
     return f'{value["median"]:>9.3f}{span:>20}'
 

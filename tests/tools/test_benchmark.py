@@ -10,58 +10,38 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from c2fseg.utils.measure import PartClock, count_flops, measure_peak, resident_peak_mb
+from c2fseg.apis import init_model
+from c2fseg.benchmarking import comparison, peaks
+from c2fseg.benchmarking.options import SubjectOptions, list_subjects, parse_variant
+from c2fseg.benchmarking.reference import compare_with_reference
+from c2fseg.benchmarking.subject import Subject, measure_memory
+from c2fseg.benchmarking.traffic import TrafficCounter
+from c2fseg.models.segmentors import C2FSeg
+from c2fseg.utils.measure import PartClock, count_flops, instrumented, resident_peak_mb
 from tests.tools.loading import load_tool
-
-TINY_CONFIG = """
-default_scope = 'c2fseg'
-model = dict(
-    type='C2FSeg',
-    backbone=dict(type='LightEncoder'),
-    tokenizer=dict(
-        type='MaskAutoencoder',
-        mask_size=128,
-        base_channels=8,
-        channel_multipliers=(1, 1),
-        num_encoder_blocks=1,
-        num_decoder_blocks=1,
-        num_middle_blocks=1,
-        latent_channels=8,
-        codebook_size=16,
-        patch_size=4,
-        norm_groups=4,
-    ),
-    transformer=dict(
-        type='MaskedTransformer',
-        feature_dims=16,
-        visible_dims=8,
-        amodal_dims=8,
-        depth=1,
-        num_heads=2,
-    ),
-    refiner=dict(type='ConvRefiner', feature_dims=8, channels=(8, 8, 8, 8)),
-    decoder=dict(scheduler=dict(type='CosineMaskScheduler'), num_steps=2),
-    feature_channels=CHANNELS,
-)
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
-test_dataloader = dict(dataset=dict(pipeline=[dict(type='CropObject', crop_size=128)]))
-"""
+from tests.tools.tiny_model import write_tiny_config
 
 
-@pytest.fixture(scope='module')
-def benchmark() -> ModuleType:
-    return load_tool('analysis_tools/benchmark')
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The tool, without the process that measures memory and with small peaks."""
+    tool = load_tool('analysis_tools/benchmark')
+    monkeypatch.setattr(tool, 'measure_memory', lambda options: 100.0 * options.batch_size)
+    monkeypatch.setitem(peaks._COPIES, 'cpu', (1024**2, 1))
+    monkeypatch.setitem(peaks._PRODUCTS, 'cpu', (256, 1))
+    return tool
 
 
 @pytest.fixture
 def tiny_config(tmp_path: Path) -> Path:
-    from c2fseg.models.backbones import LightEncoder
+    return write_tiny_config(tmp_path / 'tiny.py')
 
-    with torch.no_grad():
-        channels = tuple(x.shape[1] for x in LightEncoder().eval()(torch.zeros(1, 3, 128, 128)))
-    path = tmp_path / 'tiny.py'
-    path.write_text(TINY_CONFIG.replace('CHANNELS', repr(channels)))
-    return path
+
+@pytest.fixture
+def checkpoint(tiny_config: Path, tmp_path: Path) -> str:
+    path = tmp_path / 'tiny.pth'
+    torch.save(dict(state_dict=init_model(tiny_config).state_dict()), path)
+    return str(path)
 
 
 def test_json_holds_the_promised_keys(
@@ -71,11 +51,12 @@ def test_json_holds_the_promised_keys(
     other.write_text(tiny_config.read_text().replace('num_steps=2', 'num_steps=3'))
     out = tmp_path / 'new' / 'speed.json'
     benchmark.main(
-        [str(tiny_config), str(other), '--batch-size', '2', '--repeats', '1', '--json', str(out)]
+        [str(tiny_config), str(other), '--batch-size', '2', '--repeats', '2', '--json', str(out)]
     )
     results = json.loads(out.read_text())
     assert list(results) == [str(tiny_config), str(other)]
     assert [path.name for path in out.parent.iterdir()] == ['speed.json']
+    totals = dict(seconds='seconds_per_object', gflop='gflop_per_object', bytes='bytes_per_object')
     for path, steps in ((tiny_config, 2), (other, 3)):
         result = results[str(path)]
         parts = result['parts']
@@ -83,18 +64,55 @@ def test_json_holds_the_promised_keys(
         assert {'tokenizer_encode', 'tokenizer_decode', 'backbone', 'refiner', 'paste'} <= set(
             parts
         )
-        for key in ('seconds_per_object', 'gflop_per_object', 'peak_gflop_per_second'):
+        for key in ('peak_gflop_per_second', 'peak_gigabytes_per_second', *totals.values()):
             assert result[key] > 0
         assert result['train_seconds_per_sample'] > 0
-        assert result['peak_memory_mb'] > 50  # no interpreter with torch is smaller
-        for key, total in (('seconds', 'seconds_per_object'), ('gflop', 'gflop_per_object')):
+        # A training step passes through the networks forwards and backwards.
+        assert result['train_gflop_per_sample'] > result['gflop_per_object']
+        for key, total in totals.items():
             assert sum(part[key] for part in parts.values()) == pytest.approx(result[total])
+        assert parts['paste']['bound'] == 'memory'
     step = 'transformer_step'
-    two, three = (results[str(path)]['parts'][step]['gflop'] for path in (tiny_config, other))
-    assert three == pytest.approx(1.5 * two)
+    two, three = (results[str(path)]['parts'][step] for path in (tiny_config, other))
+    ratios = results[str(other)]['ratios']
+    for key in ('gflop', 'megabytes'):
+        assert three[key] == pytest.approx(1.5 * two[key])
+        assert ratios['parts'][step][key] == pytest.approx(1.5)
+    assert ratios['parts']['backbone']['gflop'] == 1
+    assert ratios['agreement'] is None  # random weights
+    span = ratios['seconds']
+    assert span['lowest'] <= span['median'] <= span['highest']
     text = capsys.readouterr().out
-    assert str(tiny_config) in text
-    assert 'matrix product peak' in text
+    for words in ('matrix product peak', 'memory bandwidth peak', 'another machine', 'ratios of 2'):
+        assert words in text
+
+
+def test_same_config_under_other_options(
+    benchmark: ModuleType,
+    tiny_config: Path,
+    checkpoint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(benchmark, 'AGREEMENT_OBJECTS', 2)
+    out = tmp_path / 'speed.json'
+    config = str(tiny_config)
+    base = [config, config, '--repeats', '1', '--skip-train', '--checkpoint', checkpoint]
+    benchmark.main([*base, '--variant', 'b', 'batch_size=3', '--json', str(out)])
+    results = json.loads(out.read_text())
+    names = [config, f'{config} [b]', f'{config} (2)', f'{config} [b] (2)']
+    assert list(results) == names
+    assert [one['batch_size'] for one in results.values()] == [1, 3, 1, 3]
+    for name in names[1:]:
+        ratios = results[name]['ratios']
+        assert ratios['gflop'] == pytest.approx(1)  # of an object, not of a batch
+        assert ratios['agreement']['objects'] == 2
+        assert ratios['agreement']['mean_iou'] == 1
+        assert ratios['agreement']['changed_pixels'] == 0
+        assert ratios['train_seconds'] is None
+    assert results[names[1]]['ratios']['peak_memory'] == 3
+    assert 'final masks of 2 drawn objects' in capsys.readouterr().out
 
 
 def test_a_clip_is_measured_whole_and_by_frame(
@@ -105,23 +123,21 @@ def test_a_clip_is_measured_whole_and_by_frame(
     result = json.loads(out.read_text())[str(tiny_config)]
     assert result['frames'] == 3
     assert result['seconds_per_frame'] == pytest.approx(result['seconds_per_object'] / 3)
+    assert 'reference' not in result  # it completes pictures
     text = capsys.readouterr().out
     assert 'per clip of 3 frames:' in text
     assert 'one frame ' in text
     assert ' s/clip' in text
 
 
-def test_a_clip_costs_as_much_as_its_frames_and_its_attention(
-    benchmark: ModuleType, tiny_config: Path
-) -> None:
+def test_a_clip_costs_as_much_as_its_frames_and_its_attention(tiny_config: Path) -> None:
     block = "block=dict(type='SpatioTemporalBlock', window_frames=2)"
     tiny_config.write_text(
         tiny_config.read_text().replace('num_heads=2,', f'num_heads=2, {block},')
     )
     flop = {}
     for frames in (1, 3):
-        args = benchmark.parse_args([str(tiny_config), '--frames', str(frames)])
-        subject = benchmark.Subject(str(tiny_config), args)
+        subject = Subject(SubjectOptions(str(tiny_config), 'tiny', frames=frames))
         subject.count()
         flop[frames] = subject.flop
     for part in ('backbone', 'refiner', 'tokenizer_encode', 'tokenizer_decode'):
@@ -130,13 +146,63 @@ def test_a_clip_costs_as_much_as_its_frames_and_its_attention(
     assert flop[3]['transformer_step'] > 3 * flop[1]['transformer_step']
 
 
-def test_model_is_as_before_afterwards(benchmark: ModuleType, tiny_config: Path) -> None:
-    args = benchmark.parse_args([str(tiny_config), '--dtype', 'bfloat16'])
-    subject = benchmark.Subject(str(tiny_config), args)
-    assert subject.model.test_cfg.autocast == 'bfloat16'
+def test_compiled_parts_are_timed_and_left_alone(
+    tiny_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def stand_in(self: C2FSeg) -> None:
+        """Puts functions where torch.compile puts its own."""
+
+        def compiled(name: str, function):
+            return lambda *args, **kwargs: (calls.append(name), function(*args, **kwargs))[1]
+
+        self.backbone._compiled_call_impl = compiled('backbone', self.backbone._call_impl)
+        self.transformer.predict_tokens = compiled('step', self.transformer.predict_tokens)
+
+    monkeypatch.setattr(C2FSeg, 'compile_parts', stand_in)
+    subject = Subject(SubjectOptions(str(tiny_config), 'tiny', compile=True))
     subject.count()
+    assert not calls
+    subject.compile()
+    assert calls == 2 * ['backbone', 'step', 'step']
+    assert subject.compile_seconds > 0
+    step = subject.model.transformer.predict_tokens
+    subject.measure()
+    assert {'backbone', 'transformer_step'} <= set(subject.rounds[0])
+    assert subject.model.transformer.predict_tokens is step
+    assert calls == 3 * ['backbone', 'step', 'step']
+
+
+def test_what_a_model_cannot_do_is_named(
+    tiny_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(C2FSeg, 'compile_parts')
+    subject = Subject(SubjectOptions(str(tiny_config), 'tiny', compile=True))
+    with pytest.raises(SystemExit, match=r'C2FSeg has no compile_parts\(\)'):
+        subject.compile()
+
+
+def test_model_is_as_before_afterwards(tiny_config: Path) -> None:
+    options = SubjectOptions(str(tiny_config), 'tiny', dtype='bfloat16', optimize=False)
+    subject = Subject(options)
+    assert subject.model.test_cfg.autocast == 'bfloat16'
+    before = {key: value.clone() for key, value in subject.model.state_dict().items()}
+    subject.count()
+    subject.train_once()
+    assert subject.model.refiner._compiled_call_impl is None
     assert 'encode' not in vars(subject.model.tokenizer)
-    assert 'forward' not in vars(subject.model.refiner)
+    assert '_compiled_call_impl' not in vars(subject.model.refiner)
+    # Training has a model of its own.
+    assert all(torch.equal(value, before[key]) for key, value in subject.model.state_dict().items())
+
+
+def test_a_failing_part_leaves_the_model_as_it_was(tiny_config: Path) -> None:
+    model = Subject(SubjectOptions(str(tiny_config), 'tiny')).model
+    clock = PartClock(torch.device('cpu'))
+    with pytest.raises(ValueError, match='tokens'), instrumented(model, clock):
+        model.tokenizer.decode(torch.zeros(1, 2, 3, dtype=torch.long))
+    assert 'decode' not in vars(model.tokenizer)
 
 
 def test_counts_two_operations_per_multiplication() -> None:
@@ -147,12 +213,43 @@ def test_counts_two_operations_per_multiplication() -> None:
     assert clock.flop == {'layer': 2 * 7 * 30 * 50}
 
 
+def test_counts_the_bytes_of_weights_and_activations() -> None:
+    clock = PartClock(torch.device('cpu'))
+    module = torch.nn.Linear(30, 50, bias=False)
+    layer = clock.timed('layer', module)
+    inputs = torch.zeros(7, 30)
+    with torch.no_grad(), TrafficCounter(module.parameters()) as clock.traffic:
+        layer(inputs)
+    assert clock.bytes == {'layer': 4 * (7 * 30 + 30 * 50 + 7 * 50)}
+    assert clock.weight_bytes == {'layer': 4 * 30 * 50}
+
+
+def test_bytes_of_views_casts_and_broadcasts() -> None:
+    values, row = torch.zeros(6, 10), torch.zeros(10)
+    cases = {
+        0: lambda: values.t()[2:].unsqueeze(0),
+        4 * (60 + 10 + 60): lambda: values + row,
+        4 * (10 + 60): lambda: row.expand(6, 10).clone(memory_format=torch.contiguous_format),
+        4 * 10 + 2 * 10: lambda: row.bfloat16(),
+        4 * (60 + 60): lambda: values.add_(1),  # in place: read and written
+    }
+    for expected, function in cases.items():
+        with TrafficCounter() as counter:
+            function()
+        assert counter.total == expected
+
+
 def test_attention_is_counted_on_the_cpu() -> None:
-    query = torch.zeros(1, 2, 10, 8)
-    with torch.no_grad(), count_flops() as counter:
-        F.scaled_dot_product_attention(query, query, query)
+    query = torch.zeros(1, 2, 10, 8, requires_grad=True)
+    with count_flops() as counter:
+        out = F.scaled_dot_product_attention(query, query, query)
     # Two products of (10 x 8) by (8 x 10) and (10 x 10) by (10 x 8), two heads.
-    assert counter.get_total_flops() == 2 * (2 * 10 * 8 * 10 + 2 * 10 * 10 * 8)
+    forward = 2 * (2 * 10 * 8 * 10 + 2 * 10 * 10 * 8)
+    assert counter.get_total_flops() == forward
+    with count_flops() as counter:
+        out.sum().backward()
+    # The scores once more, then a product for each of four gradients.
+    assert counter.get_total_flops() == 5 * forward // 2
 
 
 def test_a_part_inside_a_part_is_not_counted_twice() -> None:
@@ -163,24 +260,98 @@ def test_a_part_inside_a_part_is_not_counted_twice() -> None:
     assert clock.calls == {'outer': 1}
 
 
-def test_peak_and_memory_are_plausible() -> None:
-    assert measure_peak(torch.device('cpu'), torch.float32) > 0.1
-    assert resident_peak_mb() > 50
+def test_peaks_and_memory_are_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(peaks._COPIES, 'cpu', (16 * 1024**2, 1))
+    cpu = torch.device('cpu')
+    assert 0.1 < peaks.measure_peak(cpu, torch.float32) < 1e6
+    assert 0.01 < peaks.measure_bandwidth(cpu) < 1e4
+    assert resident_peak_mb() > 50  # no interpreter with torch is smaller
+
+
+def test_memory_is_that_of_a_fresh_process(tiny_config: Path) -> None:
+    ballast = torch.ones(200 * 1024**2 // 4)
+    found = measure_memory(SubjectOptions(str(tiny_config), 'tiny'))
+    assert 50 < found < resident_peak_mb()
+    del ballast
+
+
+def test_spread_of_ratios_is_taken_round_by_round() -> None:
+    # A slow second round slows both: the quotient of the medians would be 4.
+    assert comparison.spread([1, 4, 2], [4, 8, 6]) == dict(median=3, lowest=2, highest=4)
+    assert comparison.spread([0], [1]) is None
+
+
+def test_agreement_of_masks() -> None:
+    import numpy as np
+
+    left, right = np.zeros((1, 4, 4), bool), np.zeros((1, 4, 4), bool)
+    left[:, :2], right[:, :1] = True, True
+    found = comparison.agreement([left, left], [left, right], [left[0], left[0]])
+    assert found['mean_iou'] == 0.75
+    assert found['lowest_iou'] == 0.5
+    assert found['changed_pixels'] == 4 / 16
+    assert found['first_mean_iou_truth'] == 1
+    assert found['second_mean_iou_truth'] == 0.75
+
+
+def test_reference_is_scaled_by_the_peaks() -> None:
+    found = compare_with_reference(2.4, 9.8, 2 * 173)
+    assert found['seconds_ratio'] == pytest.approx(0.5)
+    assert found['seconds_ratio_scaled'] == pytest.approx(1)
+    assert found['train_seconds_ratio'] == pytest.approx(2)
+    assert found['train_seconds_ratio_scaled'] == pytest.approx(4)
+    assert compare_with_reference(2.4, None, 173)['train_seconds_ratio'] is None
+
+
+def test_variants() -> None:
+    name, values = parse_variant(['fast', 'dtype=bfloat16', 'model.decoder.num_steps=1'])
+    [base, fast] = list_subjects(['a.py'], [(name, values)], cfg_options={'x.y': 2})
+    assert base == SubjectOptions('a.py', 'a.py', cfg_options={'x.y': 2})
+    assert fast.name == 'a.py [fast]'
+    assert fast.dtype == 'bfloat16'
+    assert fast.cfg_options == {'x.y': 2, 'model.decoder.num_steps': 1}
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['fast'], 'takes a name and pairs'),
+        (['dtype=bfloat16'], 'takes a name and pairs'),
+        (['fast', 'dtype=half'], 'dtype must be float32 or bfloat16'),
+        (['fast', 'compile=1'], 'compile must be true or false'),
+        (['fast', 'batch_size=0'], 'at least 1, got 0'),
+    ],
+)
+def test_bad_variants_are_refused(words: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_variant(words)
 
 
 def test_stage_one_config_is_refused(benchmark: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / 'stage1.py'
     path.write_text("model = dict(type='TrivialPredictor', method='visible')\n")
-    with pytest.raises(SystemExit, match='models of stage 2'):
+    with pytest.raises(SystemExit, match='of stage 2'):
         benchmark.main([str(path)])
 
 
-def test_config_without_crop_is_refused(benchmark: ModuleType, tiny_config: Path) -> None:
+def test_mistakes_are_one_sentence(
+    benchmark: ModuleType, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / 'damaged.pth'
+    damaged.write_bytes(b'no weights')
+    for arguments, words in (
+        (['gone.py'], 'error: .*gone.py'),
+        ([str(tiny_config), '--checkpoint', str(damaged)], 'error: .*damaged.pth'),
+    ):
+        with pytest.raises(SystemExit, match=words):
+            benchmark.main(arguments)
     tiny_config.write_text(tiny_config.read_text().replace('CropObject', 'LoadFrames'))
-    with pytest.raises(ValueError, match='no CropObject'):
+    with pytest.raises(SystemExit, match='no CropObject'):
         benchmark.main([str(tiny_config)])
-
-
-def test_bad_numbers_are_refused(benchmark: ModuleType) -> None:
-    with pytest.raises(SystemExit):
-        benchmark.parse_args(['a.py', '--batch-size', '0'])
+    for arguments, words in (
+        (['a.py', '--batch-size', '0'], '--batch-size must be at least 1'),
+        (['a.py', '--variant', 'x'], 'takes a name and pairs'),
+    ):
+        with pytest.raises(SystemExit):
+            benchmark.parse_args(arguments)
+        assert words in capsys.readouterr().err

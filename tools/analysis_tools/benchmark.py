@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,14 @@ from mmengine.logging import MMLogger
 
 from c2fseg.apis.init_model import find_device
 from c2fseg.benchmarking.comparison import AGREEMENT_OBJECTS, agreement, compare
+from c2fseg.benchmarking.inputs import InputSizeError
 from c2fseg.benchmarking.options import DTYPES, SubjectOptions, list_subjects, parse_variant
 from c2fseg.benchmarking.peaks import measure_bandwidth, measure_peak
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
 from c2fseg.benchmarking.tables import format_ratios, format_reference, format_result
 from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.measure import environment
 
 
@@ -175,7 +178,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     MMLogger.get_instance('c2fseg', log_level='WARNING')
-    results = run(args)
+    try:
+        results = run(args)
+    except (CheckpointError, FileNotFoundError, InputSizeError) as error:
+        sys.exit(f'error: {error}')
     where = environment(torch.device(args.device))
     print(', '.join(f'{key} {value}' for key, value in where.items()))
     for name, result in results.items():

@@ -1,0 +1,179 @@
+"""tools/analysis_tools/benchmark_gpu.py: dry runs on the processor, rows that fail, waits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.exc import TorchDynamoException
+
+from c2fseg.benchmarking import throughput
+from c2fseg.benchmarking.options import SubjectOptions
+from c2fseg.benchmarking.subject import Subject
+from c2fseg.models.segmentors import C2FSeg, predictions
+from c2fseg.utils.measure import PartClock
+from tests.tools.loading import load_tool
+from tests.tools.tiny_model import write_tiny_config
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(throughput, 'measure_peak', lambda device, dtype: 10.0)
+    return load_tool('analysis_tools/benchmark_gpu')
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    return str(write_tiny_config(tmp_path / 'tiny.py'))
+
+
+def run(tool: ModuleType, config: str, out: Path, *arguments: str) -> list[dict[str, Any]]:
+    common = [config, '--device', 'cpu', '--seconds', '0.01', '--out-dir', str(out)]
+    assert tool.main([*common, *arguments]) == 0
+    return json.loads((out / 'benchmark_gpu.json').read_text())['rows']
+
+
+def test_dry_run_on_the_processor(
+    tool: ModuleType, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ['--modes', 'eager', '--batch-sizes', '2', '1', '--train-batch-sizes', '1', '2']
+    video = ['--video-configs', config, '--frames', '2', '--clips', '1']
+    rows = run(tool, config, tmp_path / 'out', *options, *video)
+    keys = ('kind', 'task', 'dtype', 'batch_size', 'frames')
+    assert [tuple(row[key] for key in keys) for row in rows] == [
+        ('image', 'predict', 'bfloat16', 1, 1),
+        ('image', 'predict', 'bfloat16', 2, 1),
+        ('image', 'train', 'bfloat16', 2, 1),  # the largest fits
+        ('video', 'predict', 'bfloat16', 1, 2),
+        ('image', 'predict', 'float32', 1, 1),
+        ('image', 'predict', 'float32', 2, 1),
+    ]
+    assert {row['status'] for row in rows} == {'measured'}
+    for row in rows:
+        work = row['objects_per_second'] * row['gflop_per_object']
+        assert row['fraction_of_peak'] == pytest.approx(work / 10)
+        assert row['lowest_objects_per_second'] <= row['objects_per_second']
+    assert rows[0]['gflop_per_object'] == rows[1]['gflop_per_object']
+    page = (tmp_path / 'out' / 'benchmark_gpu.md').read_text()
+    assert page.count('| bfloat16 |') == 4
+    assert 'Clips completed a second' in page
+    assert capsys.readouterr().out.count('of the peak') == len(rows)
+
+
+def test_too_little_memory_is_a_row(
+    tool: ModuleType, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, train = Subject.predict_once, Subject.train_once
+
+    def fail_above(most: int, method):
+        def wrapper(self: Subject) -> None:
+            if self.batch_size > most:
+                raise torch.OutOfMemoryError('on purpose')
+            method(self)
+
+        return wrapper
+
+    monkeypatch.setattr(Subject, 'predict_once', fail_above(2, predict))
+    monkeypatch.setattr(Subject, 'train_once', fail_above(1, train))
+    options = ['--modes', 'eager', '--dtypes', 'bfloat16', '--skip-video']
+    sizes = ['--batch-sizes', '2', '3', '--train-batch-sizes', '4', '2', '1']
+    rows = run(tool, config, tmp_path, *options, *sizes)
+    assert [(row['task'], row['batch_size'], row['status']) for row in rows] == [
+        ('predict', 2, 'measured'),
+        ('predict', 3, 'out of memory'),
+        ('train', 4, 'out of memory'),
+        ('train', 2, 'out of memory'),
+        ('train', 1, 'measured'),
+    ]
+    assert '| 3 | out of memory |' in (tmp_path / 'benchmark_gpu.md').read_text()
+
+
+def test_what_cannot_be_compiled_is_a_row(
+    tool: ModuleType, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: C2FSeg) -> None:
+        raise TorchDynamoException('no compiler here\nand more')
+
+    monkeypatch.setattr(C2FSeg, 'compile_parts', fail)
+    rows = run(tool, config, tmp_path, '--modes', 'compiled', '--batch-sizes', '1', '2')
+    assert [row['status'] for row in rows] == 2 * ['not compiled: no compiler here']
+
+
+def test_an_ended_run_keeps_its_rows(
+    tool: ModuleType, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, 'train_row', end)
+    options = ['--modes', 'eager', '--dtypes', 'bfloat16', '--batch-sizes', '1']
+    with pytest.raises(KeyboardInterrupt):
+        run(tool, config, tmp_path, *options)
+    rows = json.loads((tmp_path / 'benchmark_gpu.json').read_text())['rows']
+    assert [row['task'] for row in rows] == ['predict']
+
+
+def test_rows_without_time_are_listed(tool: ModuleType, config: str, tmp_path: Path) -> None:
+    rows = run(tool, config, tmp_path, '--max-minutes', '1e-9', '--video-configs', config)
+    # Predictions in two dtypes and compiled, one training, two lengths of clips.
+    assert len(rows) == 4 + 1 + 4 + 4 + 4
+    assert {row['status'] for row in rows} == {tool.SKIPPED}
+    assert 'Matrix products at best: -' in (tmp_path / 'benchmark_gpu.md').read_text()
+
+
+def test_mistakes(tool: ModuleType, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(SystemExit, match='needs a CUDA GPU') as caught:
+        tool.main([config])
+    assert '\n' not in str(caught.value)
+    with pytest.raises(SystemExit, match='--check-sync looks for waits'):
+        tool.main([config, '--check-sync', '--device', 'cpu'])
+    with pytest.raises(SystemExit, match=r'error: .*gone\.py'):
+        tool.main(['gone.py', '--device', 'cpu'])
+    with pytest.raises(SystemExit):
+        tool.parse_args(['--batch-sizes', '0'])
+
+
+def test_the_device_is_waited_for_at_the_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter(range(100))
+    monkeypatch.setattr(PartClock, 'now', lambda self: float(next(readings)))
+    calls: list[int] = []
+    times = throughput.time_calls(lambda: calls.append(1), torch.device('cpu'), seconds=12)
+    # A warm-up, an estimate of one second, and three regions of four seconds by that estimate.
+    assert times['calls'] == 4
+    assert len(calls) == 1 + 1 + 3 * 4
+    assert next(readings) == 2 * 5
+    assert times['seconds'] == 0.25
+
+
+def test_waits_are_found_up_to_the_pasting(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[str] = []
+    monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', modes.append)
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: None)
+    subject = Subject(SubjectOptions(config, 'tiny', batch_size=2))
+    paste = predictions.paste_masks
+    assert throughput.find_wait(subject) is None
+    assert modes[:2] == ['error', 'default']
+    assert modes[-1] == 'default'
+    assert predictions.paste_masks is paste
+
+    def wait(*_: Any, **__: Any) -> None:
+        raise RuntimeError('called a synchronizing CUDA operation')
+
+    monkeypatch.setattr(subject.model.transformer.head, 'forward', wait)
+    where = throughput.find_wait(subject)
+    assert where is not None
+    assert 'masked_transformer.py' in where
+    assert predictions.paste_masks is paste
+    assert modes[-1] == 'default'
+
+    def break_down(*_: Any, **__: Any) -> None:
+        raise RuntimeError('something else')
+
+    monkeypatch.setattr(subject.model.transformer.head, 'forward', break_down)
+    with pytest.raises(RuntimeError, match='something else'):
+        throughput.find_wait(subject)
