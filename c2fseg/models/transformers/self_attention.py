@@ -46,10 +46,33 @@ class SelfAttention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B,heads,S,D/heads) each
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
-        dropout = self.dropout if self.training else 0.0
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
+        out = attend(q, k, v, allowed, self.dropout if self.training else 0.0)
         out = out.transpose(1, 2).reshape(rows, length, dims)  # (B,S,D)
         return self.proj_dropout(self.proj(out))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None, dropout: float) -> Tensor:
+    """Attention by torch's fused kernel, or, where that is slow, by the products written out.
+
+    The backward pass of the fused kernel on a CPU in bfloat16 takes twice as long as that of the
+    plain products, which run on the matrix units.
+
+    Args:
+        q: Queries (B,heads,S,d).
+        k: Keys (B,heads,S,d).
+        v: Values (B,heads,S,d).
+        allowed: Bool (B,1,S,S), who sees whom; ``None``: everyone everyone.
+        dropout: Dropout of the weights.
+
+    Returns:
+        (B,heads,S,d).
+    """
+    if not (q.device.type == 'cpu' and q.dtype == torch.bfloat16 and torch.is_grad_enabled()):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # (B,heads,S,S)
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -torch.inf)
+    return F.dropout(scores.softmax(dim=-1), dropout) @ v  # (B,heads,S,d)
 
 
 def rotary_angles(positions: Tensor, dims: int, base: float) -> Tensor:
