@@ -136,9 +136,9 @@ def _guarded(subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[st
 
 
 def free_memory() -> None:
-    """Gives back what nothing refers to any more."""
-    gc.collect()
+    """Gives the memory of a GPU back that nothing refers to any more."""
     if torch.cuda.is_available():
+        gc.collect()
         torch.cuda.empty_cache()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,10 @@ def test_the_file_names_the_models_of_the_tool() -> None:
     assert {config: costs['frames'] for config, costs in KNOWN.items()} == tool.CONFIGS
 
 
-@pytest.mark.parametrize('config', ['c2f_general', 'c2f_shapes_video', 'c2f_kins'])
+LITE = ['lite/c2f_shapes_s', 'lite/c2f_shapes_m', 'lite/c2f_shapes_l', 'lite/c2f_kins_256']
+
+
+@pytest.mark.parametrize('config', ['c2f_general', 'c2f_shapes_video', 'c2f_kins', *LITE])
 def test_models_have_not_grown(config: str) -> None:
     grown, _ = tool.differences(KNOWN[config], tool.count_costs(config, tool.CONFIGS[config]))
     assert not grown, REWRITE
@@ -34,6 +38,20 @@ def test_counts_are_those_of_layers_counted_by_hand() -> None:
     weights = sum(9 * i * o + 2 * o for i, o, _ in layers + blocks)  # and two of each BatchNorm
     assert costs['part_parameters']['backbone'] == weights
     assert costs['gflop'] == pytest.approx(sum(costs['part_gflop'].values()), abs=1e-4)
+
+
+@pytest.mark.parametrize('key', ['part_gflop', 'part_parameters'])
+def test_a_model_that_grew_ends_the_command(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, 'count_costs', lambda config, frames: KNOWN[config])
+    tool.main([])
+    smaller = copy.deepcopy(KNOWN)
+    smaller['c2f_kins'][key]['refiner'] *= 0.99
+    path = tmp_path / 'costs.json'
+    path.write_text(json.dumps(smaller))
+    with pytest.raises(SystemExit, match=r'error: c2f_kins, .* of refiner: .* Where it is meant'):
+        tool.main(['--file', str(path)])
 
 
 def test_growth_of_a_part_is_told_though_the_whole_shrank() -> None:

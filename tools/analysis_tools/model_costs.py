@@ -37,6 +37,12 @@ CONFIGS = {
     'c2f_shapes_video': 12,
     'c2f_kins': 1,
     'c2f_movid_a': 12,
+    'lite/c2f_shapes_s': 1,
+    'lite/c2f_shapes_m': 1,
+    'lite/c2f_shapes_l': 1,
+    'lite/c2f_kins': 1,
+    'lite/c2f_kins_256': 1,
+    'lite/c2f_movid_a': 12,
 }
 # Below what any change of a layer makes.
 TOLERANCE = 1e-3
@@ -56,9 +62,12 @@ def count_costs(config: str, frames: int) -> dict[str, Any]:
     """
     cfg = load_config(config)
     register_components(cfg)
-    # Fake tensors and not the meta device, which has no mixed precision to switch off.
-    with FakeTensorMode(), torch.no_grad():
+    with torch.device('meta'):
         model = MODELS.build(cfg.model).eval()
+    # Fake tensors afterwards: the meta device has no mixed precision to switch off, and fake
+    # parameters cannot change their layout, as parts do when they are built.
+    with FakeTensorMode(), torch.no_grad():
+        make_fake(model)
         parts = split_model(model)
         clock = PartClock(torch.device('cpu'))
         with instrumented(model, clock), count_flops() as clock.counter:
@@ -77,6 +86,21 @@ def count_costs(config: str, frames: int) -> dict[str, Any]:
         part_parameters={name: count for name, count in children.items() if count},
         part_gflop={name: round(flop / GIGA, DIGITS) for name, flop in clock.flop.items()},
     )
+
+
+def make_fake(model: nn.Module) -> None:
+    """Replace parameters and buffers by tensors of their shape and layout."""
+
+    def fake(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device='cpu')
+
+    for module in model.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = nn.Parameter(fake(parameter), parameter.requires_grad)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = fake(buffer)
 
 
 def run_parts(model: C2FSeg, parts: dict[str, nn.Module], frames: int) -> None:
