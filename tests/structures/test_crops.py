@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,54 @@ def test_bool_masks_stay_bool() -> None:
         assert crop.sum() == 4
 
 
+def paste_naively(crops: torch.Tensor, boxes: np.ndarray) -> torch.Tensor:
+    """Resizes each crop alone, and looks up every pixel of the image in it."""
+    canvas = torch.zeros((len(crops), *SIZE), dtype=crops.dtype)
+    for crop, image, (x0, y0, x1, y1) in zip(crops, canvas, boxes.tolist()):
+        size = (y1 - y0, x1 - x0)
+        window = F.interpolate(crop[None, None], size, mode='bilinear', align_corners=False)[0, 0]
+        for y in range(max(0, y0), min(SIZE[0], y1)):
+            for x in range(max(0, x0), min(SIZE[1], x1)):
+                image[y, x] = window[y - y0, x - x0]
+    return canvas
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 999),
+    st.lists(
+        st.tuples(
+            st.integers(-15, 60), st.integers(-15, 45), st.integers(1, 40), st.integers(1, 30)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 3),
+    st.sampled_from([0.0, 0.25, 0.5, 0.9]),
+)
+def test_pasting_many_at_once_is_pasting_each(
+    seed: int, places: list[tuple[int, int, int, int]], repeats: int, threshold: float
+) -> None:
+    """Windows that several crops share, and a threshold inside the windows, bit by bit."""
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in places * repeats])
+    generator = torch.Generator().manual_seed(seed)
+    crops = torch.rand((len(boxes), 7, 9), generator=generator)
+    expected = paste_naively(crops, boxes)
+    assert torch.equal(paste_masks(crops, boxes, SIZE), expected)
+    pasted = paste_masks(crops, boxes, SIZE, threshold)
+    assert pasted.dtype == torch.bool
+    assert torch.equal(pasted, expected > threshold)
+
+
+def test_more_windows_than_are_resized_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    crops = torch.rand((5, 6, 6), generator=torch.Generator().manual_seed(0))
+    boxes = np.array([[2, 3, 12, 13]] * 5)
+    at_once = paste_masks(crops, boxes, SIZE)
+    monkeypatch.setattr('c2fseg.structures.crops.PIXELS_AT_ONCE', 250)
+    assert torch.equal(paste_masks(crops, boxes, SIZE), at_once)
+    assert all(image.any() for image in at_once)
+
+
 def test_wrong_calls_are_refused() -> None:
     with pytest.raises(ValueError, match='interpolation is one of'):
         crop_and_resize(np.zeros((4, 4)), (0, 0, 2, 2), (2, 2), 'cubic')
@@ -142,3 +191,5 @@ def test_wrong_calls_are_refused() -> None:
         paste_masks(torch.ones(2, 2, 2), np.zeros((1, 4)), (4, 4))
     with pytest.raises(ValueError, match='positive width'):
         paste_masks(torch.ones(1, 2, 2), np.zeros((1, 4)), (4, 4))
+    with pytest.raises(ValueError, match='a threshold of 0 or more'):
+        paste_masks(torch.ones(1, 2, 2), np.array([[0, 0, 2, 2]]), (4, 4), -0.5)

@@ -45,5 +45,5 @@ def hypothesis_masks(
     """Returns the masks ``(n, T, H, W)`` and the mask of their mean ``(T, H, W)``."""
     masks = torch.as_tensor(found['masks']).cpu().numpy() > THRESHOLD
     size = (masks.shape[2], masks.shape[3])
-    pasted = paste_masks(mean_crops(found), np.asarray(sample['crop_boxes']), size)
-    return masks, pasted.numpy() > THRESHOLD
+    boxes = np.asarray(sample['crop_boxes'])
+    return masks, paste_masks(mean_crops(found), boxes, size, THRESHOLD).numpy()

@@ -31,12 +31,8 @@ def paste_crops(
     stacked = torch.cat(list(crops.values()))  # (kinds*T,h,w)
     boxes = torch.as_tensor(sample.crop_boxes).repeat(len(crops), 1)  # (kinds*T,4)
     size = tuple(sample.ori_shape)
-    # One by one: the probabilities of a clip at image size are too much to hold.
-    pasted = [
-        paste_masks(crop[None], box[None], size)[0] > settings.threshold
-        for crop, box in zip(stacked, boxes)
-    ]
-    return dict(zip(crops, torch.stack(pasted).chunk(len(crops))))
+    pasted = paste_masks(stacked, boxes, size, settings.threshold)  # (kinds*T,H,W)
+    return dict(zip(crops, pasted.chunk(len(crops))))
 
 
 def write_masks(
