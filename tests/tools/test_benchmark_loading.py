@@ -46,6 +46,17 @@ def test_parts_add_up(tmp_path: Path, capsys: pytest.CaptureFixture, order: str)
     assert 'PerturbVisibleMask' in printed
 
 
+@pytest.mark.parametrize('workers', [0, 1])
+def test_loader_and_jpeg(tmp_path: Path, capsys: pytest.CaptureFixture, workers: int) -> None:
+    made = ['--made', '--format', 'jpg', '--images', '1', '--objects', '4']
+    options = ['--cfg-options', 'train_dataloader.batch_size=4']
+    found = run(tmp_path, *made, '--workers', str(workers), *options)
+    loader = found['loader']
+    assert loader['objects'] == 8  # two rounds of four
+    assert loader['per_second'] == pytest.approx(8 / loader['seconds'])
+    assert f'{workers} worker processes: 8 objects in' in capsys.readouterr().out
+
+
 def test_own_data(tmp_path: Path, kins_mini_options: list[str]) -> None:
     found = run(tmp_path, '--split', 'val', '--num', '5', '--cfg-options', *kins_mini_options)
     assert found['objects'] == 5
@@ -73,6 +84,12 @@ def test_made_data_is_of_the_size_of_kins(tmp_path: Path) -> None:
         assert 0.6e6 < (tmp_path / name).stat().st_size < 1.1e6  # as KITTI's, 1.4e6 unpacked
     dataset = KINSDataset('made.json', data_root=str(tmp_path), strict=True, max_visible_outside=0)
     assert len(dataset) == 6
+    tool.make_data(again, images=1, objects=3, seed=1, suffix='jpg')
+    with Image.open(again / '000000.jpg') as image:
+        assert (image.format, image.size) == ('JPEG', (1242, 375))
+    photograph = cv2.imread(str(again / '000000.jpg')).astype(int)
+    difference = photograph - cv2.imread(str(tmp_path / '000000.png'))
+    assert 0 < np.abs(difference).mean() < 4  # the same picture, but for what JPEG loses
     rates = [dataset.get_data_info(i)['occlusion_rate'] for i in range(6)]
     assert 0.05 < np.mean(rates) < 0.5
 
@@ -97,3 +114,9 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         tool.main([KINS, '--made', '--seed', '-1'])
     assert '--seed is at least 0' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main([KINS, '--format', 'jpg'])
+    assert 'give --made as well' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main([KINS, '--made', '--workers', '-1'])
+    assert '--workers is at least 0, got -1' in capsys.readouterr().err

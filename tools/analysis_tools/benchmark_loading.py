@@ -3,10 +3,15 @@
     python tools/analysis_tools/benchmark_loading.py configs/c2f_kins.py --made
     python tools/analysis_tools/benchmark_loading.py configs/c2f_kins.py --split val --num 400
     python tools/analysis_tools/benchmark_loading.py configs/c2f_kins.py --made --order random
+    python tools/analysis_tools/benchmark_loading.py configs/c2f_kins.py --made --format jpg \
+        --workers 2
 
 Objects are loaded in this process, one after another, in the order of the config's sampler (or
 another, by --order). With --made the config's pipeline runs on pictures that are made for it: PNG
-of 1242 x 375 px with the noise of a photograph, four objects each, in a KINS 2020 file. Times are
+or JPEG of 1242 x 375 px with the noise of a photograph, four objects each, in a KINS 2020 file.
+With --workers the config's loader then runs as in training, with that many processes (0: in this
+one), and the objects that arrive in a second of wall time are counted: leave the machine alone
+meanwhile. Times are
 CPU time of this process, so other programs disturb them little; the best and the median of the
 rounds are printed. What the operating system keeps of the files is not flushed, so the speed of
 the disk is not part of it.
@@ -15,6 +20,7 @@ the disk is not part of it.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -28,7 +34,9 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
+from c2fseg.benchmarking.made_data import make_data
 from c2fseg.datasets import SampleDraw
 from c2fseg.registry import DATA_SAMPLERS, DATASETS
 from c2fseg.utils.atomic_backend import write_whole
@@ -36,14 +44,8 @@ from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.utils.slow_progress import track_if_slow
 
 ORDERS = ('sampler', 'file', 'random')
-SIZE = (375, 1242)  # (H, W) of a KITTI picture
 RECORD = '(record)'
 TOTAL = 'all'
-# Standard deviations, in grey values, of the parts of a made picture: from the coarsest layer of
-# smooth noise to the finest. A PNG of it takes as many bytes as one of KITTI, about 0.85 MB.
-LAYERS = ((96, 45.0), (24, 20.0), (6, 9.0))
-GRAIN = 3.0
-CORNERS = 48
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -54,80 +56,26 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file with data loaders')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--made', action='store_true', help="made pictures, not the config's data")
+    parser.add_argument('--format', choices=('png', 'jpg'), help='of made pictures (png)')
     parser.add_argument('--images', type=int, default=16, help='made pictures (%(default)s)')
     parser.add_argument('--objects', type=int, default=4, help='objects of each (%(default)s)')
     parser.add_argument('--num', type=int, default=64, help='objects of a round (%(default)s)')
     parser.add_argument('--rounds', type=int, default=5, help='rounds (%(default)s)')
     parser.add_argument('--order', choices=ORDERS, default='sampler')
     parser.add_argument('--seed', type=int, default=0, help='seed of pictures and order')
+    parser.add_argument('--workers', type=int, metavar='N', help='measure a loader of N processes')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the numbers here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='K=V')
     args = parser.parse_args(arguments)
     for name, least in (('images', 1), ('objects', 1), ('num', 1), ('rounds', 1), ('seed', 0)):
         if getattr(args, name) < least:
             parser.error(f'--{name} is at least {least}, got {getattr(args, name)}')
+    if args.workers is not None and args.workers < 0:
+        parser.error(f'--workers is at least 0, got {args.workers}')
+    if args.format is not None and not args.made:
+        parser.error('--format is that of made pictures: give --made as well')
+    args.format = args.format or 'png'
     return args
-
-
-# -------------------------------------------------------------------- made data
-
-
-def make_picture(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Draws smooth noise of several scales with grain on it: BGR uint8 (H, W, 3)."""
-    height, width = size
-    picture = np.full((height, width, 3), 118.0, np.float32)
-    for step, deviation in LAYERS:
-        coarse = rng.normal(0, deviation, (height // step + 3, width // step + 3, 3))
-        picture += cv2.resize(
-            coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-        )
-    picture += rng.normal(0, GRAIN, picture.shape)
-    return picture.clip(0, 255).astype(np.uint8)
-
-
-def make_outline(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Draws a smooth closed outline of a car's size: float (CORNERS, 2), x before y."""
-    height, width = size
-    radii = rng.uniform(30, 150), rng.uniform(25, 100)
-    centre = rng.uniform(0.1, 0.9) * width, rng.uniform(0.3, 0.8) * height
-    angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
-    waves = sum(rng.normal(0, 0.08) * np.cos(k * angles + rng.uniform(0, 6)) for k in range(2, 6))
-    points = np.stack([np.cos(angles), np.sin(angles)], -1) * (1 + waves)[:, None] * radii
-    return (points + centre).clip(0, (width - 1, height - 1)).round(1)
-
-
-def make_data(folder: Path, images: int, objects: int, seed: int) -> None:
-    """Writes pictures and a KINS 2020 file ``made.json``.
-
-    Args:
-        folder: Where to write.
-        images: Number of pictures.
-        objects: Objects of each.
-        seed: The same seed gives the same data.
-    """
-    rng = np.random.default_rng(seed)
-    entries: list[dict[str, Any]] = []
-    names = [f'{number:06d}.png' for number in range(images)]
-    for number, name in enumerate(track_if_slow(names, images, 'making pictures')):
-        cv2.imwrite(str(folder / name), make_picture(rng))
-        for _ in range(objects):
-            amodal = make_outline(rng)
-            centre = amodal.mean(axis=0)
-            visible = amodal.copy()
-            # The lower left quarter lies behind something.
-            visible[(amodal < centre).all(axis=1)] = centre
-            entry = {'id': len(entries), 'image_id': number, 'category_id': 1}
-            entry |= {'a_segm': [amodal.ravel().tolist()], 'i_segm': [visible.ravel().tolist()]}
-            entries.append(entry)
-    content = {
-        'images': [
-            {'id': number, 'file_name': name, 'height': SIZE[0], 'width': SIZE[1]}
-            for number, name in enumerate(names)
-        ],
-        'categories': [{'id': 1, 'name': 'thing'}],
-        'annotations': entries,
-    }
-    (folder / 'made.json').write_text(json.dumps(content), encoding='utf-8')
 
 
 # -------------------------------------------------------------------- measuring
@@ -154,8 +102,8 @@ class TimedStep:
         return results
 
 
-def build_dataset(config: Config, args: argparse.Namespace, folder: Path) -> tuple[Any, Any]:
-    """Builds the data set and the sampler's config that a split names.
+def build_dataset(config: Config, args: argparse.Namespace, folder: Path) -> tuple[Any, dict]:
+    """Builds the data set and gives the loader's config that a split names.
 
     Raises:
         UserError: The config has no such split, or its data set cannot be measured.
@@ -165,7 +113,7 @@ def build_dataset(config: Config, args: argparse.Namespace, folder: Path) -> tup
         raise UserError(f'{args.config} has no {args.split}_dataloader: choose another --split.')
     settings = dict(loader['dataset'])
     if args.made:
-        make_data(folder, args.images, args.objects, args.seed)
+        make_data(folder, args.images, args.objects, args.seed, args.format)
         kept = {key: settings[key] for key in ('pipeline', 'test_mode') if key in settings}
         settings = {'type': 'KINSDataset', 'data_root': str(folder), 'ann_file': 'made.json'} | kept
     dataset = DATASETS.build(settings)
@@ -174,7 +122,7 @@ def build_dataset(config: Config, args: argparse.Namespace, folder: Path) -> tup
             f'{type(dataset).__name__} has no pipeline of its own to measure: give the data set '
             'that it wraps with --cfg-options, or use --made.'
         )
-    return dataset, loader.get('sampler')
+    return dataset, loader
 
 
 def draws(dataset: Any, sampler: Any, args: argparse.Namespace) -> list[Any]:
@@ -217,6 +165,32 @@ def measure(dataset: Any, order: list[Any], rounds: int) -> list[dict[str, float
     return table
 
 
+def measure_loader(dataset: Any, settings: dict, workers: int, number: int) -> dict[str, float]:
+    """Counts what a loader delivers, in the order of its sampler.
+
+    Args:
+        dataset: What is loaded.
+        settings: The loader's config.
+        workers: Its processes.
+        number: Objects to wait for at least.
+
+    Returns:
+        ``objects`` and the wall time in ``seconds`` that they took, ``per_second``.
+    """
+    settings = {**settings, 'dataset': dataset, 'num_workers': workers}
+    settings['persistent_workers'] = workers > 0
+    loader = Runner.build_dataloader(settings, seed=0)
+    batches = (batch for _ in itertools.count() for batch in loader)
+    for _ in range(max(1, workers)):  # until every process has been set up
+        next(batches)
+    start = time.perf_counter()
+    loaded = 0
+    while loaded < number:
+        loaded += len(next(batches)['data_samples'])
+    seconds = time.perf_counter() - start
+    return {'objects': loaded, 'seconds': seconds, 'per_second': loaded / seconds}
+
+
 def summarise(table: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Gives the best and the median round of every part."""
     columns = {name: [row[name] for row in table] for name in table[0]}
@@ -234,16 +208,25 @@ def main(arguments: list[str] | None = None) -> None:
     with one_sentence_errors(ValueError), tempfile.TemporaryDirectory() as folder:
         config = load_config(args.config, args.cfg_options, None)
         init_default_scope('c2fseg')
-        dataset, sampler = build_dataset(config, args, Path(folder))
-        order = draws(dataset, sampler, args)
-        result = summarise(measure(dataset, order, args.rounds))
+        dataset, loader = build_dataset(config, args, Path(folder))
+        order = draws(dataset, loader.get('sampler'), args)
+        content = {'objects': len(order), 'rounds': args.rounds}
+        if args.workers is not None:  # before steps are timed, which takes time
+            number = len(order) * args.rounds
+            content['loader'] = measure_loader(dataset, loader, args.workers, number)
+        result = content['milliseconds'] = summarise(measure(dataset, order, args.rounds))
         if args.json is not None:
-            content = {'objects': len(order), 'rounds': args.rounds, 'milliseconds': result}
             write_whole(args.json, (json.dumps(content, indent=2) + '\n').encode())
     print(f'{len(order)} objects, {args.rounds} rounds; ms of CPU time an object')
     print(f'{"":24}{"best":>8}{"median":>8}')
     for name, values in result.items():
         print(f'{name:24}{values["best"]:8.2f}{values["median"]:8.2f}')
+    if args.workers is not None:
+        found = content['loader']
+        print(
+            f'{args.workers} worker processes: {found["objects"]} objects in '
+            f'{found["seconds"]:.1f} s, {found["per_second"]:.0f} a second'
+        )
 
 
 if __name__ == '__main__':
