@@ -337,3 +337,21 @@ def test_extreme_objects_go_through(kind: str, square: bool) -> None:
     assert packed['inputs']['visible_mask'].any()
     pasted = paste_masks(sample.gt_crop_masks.amodal, sample.crop_boxes, SIZE)
     assert np.array_equal((pasted[0] > 0.5).numpy(), mask > 0)
+
+
+def test_what_is_packed_travels_as_one_storage() -> None:
+    visible, amodal = masks()
+    packed = PackAmodalInputs(pack_full_masks=True)(CropObject(32)(loaded((visible, amodal))))
+    sample = packed['data_samples']
+    groups = (sample.gt_crop_masks, sample.gt_masks)
+    tensors = {f'{i}.{k}': v for i, group in enumerate(groups) for k, v in group.items()}
+    everywhere = tensors.pop('1.evaluable')
+    tensors |= packed['inputs']
+    assert len({tensor.untyped_storage().data_ptr() for tensor in tensors.values()}) == 1
+    # What is written to one is in no other.
+    before = {name: tensor.clone() for name, tensor in tensors.items() if name != '0.amodal'}
+    tensors['0.amodal'].fill_(7)
+    assert all(torch.equal(tensors[name], value) for name, value in before.items())
+    assert everywhere.shape == (1, *SIZE)
+    assert everywhere.all()
+    assert everywhere.untyped_storage().nbytes() == 1

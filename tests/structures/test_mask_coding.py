@@ -97,6 +97,25 @@ def test_what_is_no_mask_is_refused(coded: object, error: type, words: str) -> N
         decode_mask(coded, 6, 8)
 
 
+@settings(deadline=None, max_examples=80)
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+def test_runs_of_any_kind_are_written_where_they_lie(
+    height: int, width: int, data: st.DataObject
+) -> None:
+    """Uncompressed runs, some of length zero, against numpy."""
+    cuts = data.draw(st.lists(st.integers(0, height * width), max_size=9).map(sorted))
+    runs = np.diff([0, *cuts, height * width])
+    ones = np.arange(len(runs)) % 2
+    expected = np.repeat(ones, runs).reshape(width, height).T
+    coded = {'size': [height, width], 'counts': runs.tolist()}
+    assert np.array_equal(decode_mask(coded, height, width), expected)
+    stack = np.zeros((3, height, width), np.uint8)
+    returned = decode_mask(to_rle(coded, height, width), height, width, out=stack[1])
+    assert np.shares_memory(returned, stack)
+    assert np.array_equal(stack[1], expected)
+    assert not stack[::2].any()
+
+
 def test_a_cut_string_is_noticed() -> None:
     """pycocotools decodes such a string to unset memory."""
     rle = encode_mask(noise(3, 30, 30, 0.5))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -31,6 +33,8 @@ META_KEYS = (
     'occlusion_rate',
 )
 
+ALIGNMENT = 64  # bytes; where the tensors of a common storage may start
+
 
 def new_sample(results: dict, meta_keys: Sequence[str]) -> AmodalDataSample:
     """A sample with these meta keys of the results; a KeyError names those that are missing."""
@@ -40,12 +44,49 @@ def new_sample(results: dict, meta_keys: Sequence[str]) -> AmodalDataSample:
             f'meta keys {missing} are not in the results (there are {sorted(results)}); '
             f'add the transform that writes them, or leave them out of meta_keys'
         )
-    return AmodalDataSample(metainfo={key: results[key] for key in meta_keys})
+    sample = AmodalDataSample()
+    for key in meta_keys:
+        # One by one, and not as a whole: the results end here, so nothing needs a deep copy.
+        sample.set_field(results[key], key, field_type='metainfo')
+    return sample
 
 
 def crop_tensor(masks: np.ndarray) -> torch.Tensor:
     """Masks (T, h, w) as float32."""
     return torch.from_numpy(np.ascontiguousarray(masks)).float()
+
+
+def tensors_of_one_storage(
+    layout: Mapping[str, tuple[Sequence[int], torch.dtype]],
+) -> dict[str, torch.Tensor]:
+    """Make tensors without content that share their storage.
+
+    What a worker process loads goes to the main process storage by storage, and each costs a file
+    and a message.
+
+    Args:
+        layout: Name to shape and dtype.
+
+    Returns:
+        The tensors by name.
+    """
+    places, end = {}, 0
+    for name, (shape, dtype) in layout.items():
+        length = math.prod(shape) * dtype.itemsize
+        places[name] = slice(end, end + length)
+        end += -(-length // ALIGNMENT) * ALIGNMENT
+    storage = torch.empty(end, dtype=torch.uint8)
+    return {
+        name: storage[places[name]].view(dtype).view(tuple(shape))
+        for name, (shape, dtype) in layout.items()
+    }
+
+
+def _write_channels(image: np.ndarray, target: torch.Tensor) -> None:
+    """Copy pictures (T, h, w, 3) into (T, 3, h, w)."""
+    for frame, planes in zip(image, target.numpy()):
+        for plane, channel in zip(planes, cv2.split(frame)):  # much faster than numpy's transpose
+            plane[...] = channel
 
 
 @TRANSFORMS.register_module()
@@ -95,11 +136,37 @@ class PackAmodalInputs(BaseTransform):
             ``inputs`` and ``data_samples``.
         """
         sample = new_sample(results, self.meta_keys)
+        self._check(results)
+        sources = self._sources(results)
+        tensors = tensors_of_one_storage(
+            {name: (array.shape, dtype) for name, (array, dtype) in sources.items()}
+            | {'img': (_channels_first(results['crop_img'].shape), torch.uint8)}
+        )
+        _write_channels(results['crop_img'], tensors['img'])
+        for name, (array, dtype) in sources.items():
+            if dtype == torch.bool:
+                np.not_equal(array, 0, out=tensors[name].numpy())
+            else:
+                tensors[name].numpy()[...] = array
         if 'gt_crop_amodal_mask' in results:
             sample.gt_crop_masks = PixelData(
-                visible=crop_tensor(results['gt_crop_visible_mask']),
-                amodal=crop_tensor(results['gt_crop_amodal_mask']),
+                visible=tensors['crop_visible'], amodal=tensors['crop_amodal']
             )
+        if self.pack_full_masks:
+            sample.gt_masks = PixelData(
+                visible=tensors['visible'],
+                amodal=tensors['amodal'],
+                evaluable=tensors.get('evaluable', _everywhere(tensors['visible'].shape)),
+            )
+        if 'given_visible' in tensors:
+            sample.input_masks = PixelData(visible=tensors['given_visible'])
+        inputs = {'img': tensors['img'], 'visible_mask': tensors['input'][:, None]}  # (T, 1, h, w)
+        if self.pack_full_visible:
+            inputs['full_visible_mask'] = tensors['full_input'][:, None]  # (T, 1, H, W)
+        return {'inputs': inputs, 'data_samples': sample}
+
+    def _check(self, results: dict) -> None:
+        """Refuse what has no place in the image, and scores without a truth."""
         if (self.pack_full_masks or self.pack_full_visible) and (
             results.get('flipped') or results.get('warped')
         ):
@@ -112,26 +179,34 @@ class PackAmodalInputs(BaseTransform):
                 f'{origin(results)}: no amodal mask, hence nothing to train on or to score: where '
                 f'the data set is read with inference=True, pack with pack_full_masks=False'
             )
+
+    def _sources(self, results: dict) -> dict[str, tuple[np.ndarray, torch.dtype]]:
+        """Name the masks that are packed, and what each becomes."""
+        sources = {'input': (results['crop_visible_mask'], torch.float32)}
+        if 'gt_crop_amodal_mask' in results:
+            sources['crop_visible'] = results['gt_crop_visible_mask'], torch.float32
+            sources['crop_amodal'] = results['gt_crop_amodal_mask'], torch.float32
         if self.pack_full_masks:
-            visible = torch.from_numpy(results['gt_visible_mask'] != 0)
-            given = results.get('evaluable_mask')
-            sample.gt_masks = PixelData(
-                visible=visible,
-                amodal=torch.from_numpy(results['gt_amodal_mask'] != 0),
-                evaluable=torch.ones_like(visible)
-                if given is None
-                else torch.from_numpy(np.asarray(given) != 0),
-            )
+            sources['visible'] = results['gt_visible_mask'], torch.bool
+            sources['amodal'] = results['gt_amodal_mask'], torch.bool
+            if results.get('evaluable_mask') is not None:
+                sources['evaluable'] = np.asarray(results['evaluable_mask']), torch.bool
             if 'input_segmentations' in results:
-                given_visible = torch.from_numpy(results['visible_mask'] != 0)
-                sample.input_masks = PixelData(visible=given_visible)
-        image = np.ascontiguousarray(results['crop_img'].transpose(0, 3, 1, 2))  # (T, 3, h, w)
-        visible_mask = crop_tensor(results['crop_visible_mask'])[:, None]  # (T, 1, h, w)
-        inputs = {'img': torch.from_numpy(image), 'visible_mask': visible_mask}
+                sources['given_visible'] = results['visible_mask'], torch.bool
         if self.pack_full_visible:
-            full_visible = torch.from_numpy(results['visible_mask'] != 0)
-            inputs['full_visible_mask'] = full_visible.float()[:, None]  # (T, 1, H, W)
-        return {'inputs': inputs, 'data_samples': sample}
+            sources['full_input'] = results['visible_mask'] != 0, torch.float32
+        return sources
+
+
+def _channels_first(shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape (T, h, w, C) as (T, C, h, w)."""
+    frames, height, width, channels = shape
+    return frames, channels, height, width
+
+
+def _everywhere(shape: Sequence[int]) -> torch.Tensor:
+    """A mask that is True everywhere: bool of this shape, all of it one place in memory."""
+    return torch.ones((1,) * len(shape), dtype=torch.bool).expand(tuple(shape))
 
 
 @TRANSFORMS.register_module()
