@@ -50,6 +50,8 @@ def model_for_inference(
         return _given(model, weights, device, precision)
     cfg = load_config(model)
     if precision is not None:
+        if cfg.model.type not in ('C2FSeg', 'c2fseg.C2FSeg'):
+            raise ValueError(f'{cfg.model.type} has no precision to choose: leave it out')
         autocast = None if precision == 'float32' else precision
         cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {}, autocast=autocast)
     built = init_model(cfg)

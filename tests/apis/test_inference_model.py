@@ -1,0 +1,73 @@
+"""The model of an inferencer: which one it is, what is made of it, and mistakes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from c2fseg.apis import AmodalInferencer, init_model
+from c2fseg.apis.inference_model import model_for_inference
+
+
+def norms(model: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+def test_a_model_that_is_built_is_optimized() -> None:
+    model = model_for_inference('c2f_shapes')
+    assert norms(model) == 0
+    assert not model.training
+    assert model.refiner.trunk[0].weight.dtype == torch.float32
+
+
+def test_a_model_that_is_given_stays_trainable() -> None:
+    given = init_model('c2f_shapes', 'weights/c2f_shapes.pth')
+    model = model_for_inference(given)
+    assert model is given
+    assert norms(model) > 0
+    assert model.train().training
+
+
+def test_precision_of_the_arithmetic() -> None:
+    model = model_for_inference('c2f_shapes', precision='bfloat16')
+    assert model.test_cfg.autocast == 'bfloat16'
+    assert model.refiner.trunk[0].weight.dtype == torch.bfloat16
+    plain = model_for_inference('c2f_shapes', precision='float32')
+    assert plain.test_cfg.autocast is None
+
+
+def test_bfloat16_gives_practically_the_same_masks() -> None:
+    masks = []
+    for precision in ('float32', 'bfloat16'):
+        inferencer = AmodalInferencer('c2f_shapes', precision=precision)
+        found = inferencer('demo/data', 'demo/data/annotations.json', progress=False)
+        masks.append([
+            one['amodal_mask'] for picture in found['predictions'] for one in picture['objects']
+        ])  # fmt: skip
+    ious = [(a & b).sum() / (a | b).sum() for a, b in zip(*masks)]
+    assert len(ious) > 10
+    assert np.mean(ious) > 0.99
+
+
+def test_predictors_without_weights_have_nothing_to_optimize() -> None:
+    assert not list(model_for_inference('trivial_hull_shapes').parameters())
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(model='c2f_shapes', precision='float16'), "or None, got 'float16'"),
+        (dict(model='trivial_hull_shapes', precision='bfloat16'), 'has no precision to choose'),
+        (dict(model=nn.Linear(1, 1)), 'build it with init_model'),
+    ],
+)
+def test_mistakes(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model_for_inference(**arguments)
+
+
+def test_precision_of_a_given_model_is_its_own() -> None:
+    with pytest.raises(ValueError, match='one that is given has its own'):
+        model_for_inference(init_model('c2f_shapes'), precision='bfloat16')
