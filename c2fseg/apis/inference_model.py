@@ -20,6 +20,7 @@ def model_for_inference(
     weights: str | os.PathLike | None = None,
     device: str | torch.device | None = None,
     precision: str | None = None,
+    compiled: bool = False,
 ) -> nn.Module:
     """Give a model that predicts, with its config as ``.cfg``.
 
@@ -33,6 +34,7 @@ def model_for_inference(
             keeps those it has.
         device: None takes the GPU when there is one, and leaves a given model where it is.
         precision: One of ``PRECISIONS``; None takes that of the config.
+        compiled: Let torch compile the model's parts at the first call of each shape.
 
     Returns:
         The model in eval mode.
@@ -40,18 +42,23 @@ def model_for_inference(
     Raises:
         FileNotFoundError: There is no such config, or no weights ship for it.
         CheckpointError: The weights cannot be used.
-        ValueError: There is no such device or precision, or a given model has no config or has one
-            precision already.
+        ValueError: There is no such device or precision, the model has no parts to compile, or a
+            given model has no config or is to be changed.
     """
     if precision not in (None, *PRECISIONS):
         raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, or None, got {precision!r}')
     device = None if device is None else find_device(device)
     if isinstance(model, nn.Module):
-        return _given(model, weights, device, precision)
+        if precision is not None or compiled:
+            raise ValueError(
+                'precision and compiled are for models that are built here; one that is given has '
+                "its own: test_cfg.autocast through init_model's cfg_options, compile_parts()"
+            )
+        return _given(model, weights, device)
     cfg = load_config(model)
+    if (precision or compiled) and cfg.model.type not in ('C2FSeg', 'c2fseg.C2FSeg'):
+        raise ValueError(f'{cfg.model.type} has neither a precision to choose nor parts to compile')
     if precision is not None:
-        if cfg.model.type not in ('C2FSeg', 'c2fseg.C2FSeg'):
-            raise ValueError(f'{cfg.model.type} has no precision to choose: leave it out')
         autocast = None if precision == 'float32' else precision
         cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {}, autocast=autocast)
     built = init_model(cfg)
@@ -60,22 +67,19 @@ def model_for_inference(
     if weights is not None:
         load_weights(built, weights)
     built.to(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    return built.optimize_for_inference() if isinstance(built, C2FSeg) else built
+    if not isinstance(built, C2FSeg):
+        return built
+    built.optimize_for_inference()
+    return built.compile_parts() if compiled else built
 
 
 def _given(
     model: nn.Module,
     weights: str | os.PathLike | None,
     device: torch.device | None,
-    precision: str | None,
 ) -> nn.Module:
     if not isinstance(getattr(model, 'cfg', None), Config):
         raise ValueError('The model has no config as .cfg: build it with init_model')
-    if precision is not None:
-        raise ValueError(
-            'precision is for models that are built here; one that is given has its own: set '
-            "test_cfg.autocast through init_model's cfg_options"
-        )
     if weights is not None:
         load_weights(model, weights)
     if device is not None:

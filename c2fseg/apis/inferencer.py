@@ -49,6 +49,7 @@ class AmodalInferencer:
             where a call gives boxes or points.
         precision: ``'float32'``, or ``'bfloat16'`` (faster where the processor multiplies it, with
             practically the same masks); None takes that of the config.
+        compiled: Let torch compile the model: minutes at the first call, faster from then on.
 
     Raises:
         FileNotFoundError: There is no such config, or no weights ship for it.
@@ -64,8 +65,9 @@ class AmodalInferencer:
         device: str | torch.device | None = None,
         mask_source: BaseMaskSource | Mapping[str, Any] | None = None,
         precision: str | None = None,
+        compiled: bool = False,
     ) -> None:
-        self.model = model_for_inference(model, weights, device, precision)
+        self.model = model_for_inference(model, weights, device, precision, compiled)
         self.pipeline = InferencePipeline(self.model.cfg)
         if isinstance(mask_source, Mapping):
             mask_source = MASK_SOURCES.build(dict(mask_source))

@@ -56,6 +56,7 @@ def parse_args(
     add('--weights', help='checkpoint (default: the weights that ship for the recipe)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU when there is one)')
     add('--precision', choices=PRECISIONS, help="of the model's arithmetic (default: the config's)")
+    add('--compile', action='store_true', help='minutes at first, then faster: for long runs')
     add_mask_arguments(parser)
     work = parser.add_argument_group('work')
     add = work.add_argument
@@ -141,7 +142,12 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
             if inputs:
                 recipe = args.model or model
                 inferencer = AmodalInferencer(
-                    recipe, args.weights, args.device, source, args.precision
+                    recipe,
+                    args.weights,
+                    args.device,
+                    source,
+                    args.precision,
+                    args.compile,
                 )
                 said.append(complete(args, inferencer, masks, inputs, shard))
     share = f'Process {shard[0]} of {shard[1]}: ' if shard[1] > 1 else ''

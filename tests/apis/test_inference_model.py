@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,26 @@ def test_bfloat16_gives_practically_the_same_masks() -> None:
     assert np.mean(ious) > 0.99
 
 
+def test_compiled_parts_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part goes through torch.compile once; what it makes of them is torch's business."""
+    seen = []
+
+    def compile_nothing(function: Callable, **options: object) -> Callable:
+        def call(*args: object, **kwargs: object) -> object:
+            seen.append(getattr(function, '__self__', function))
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(torch, 'compile', compile_nothing)
+    inferencer = AmodalInferencer('c2f_shapes', compiled=True)
+    model = inferencer.model
+    found = inferencer('demo/data', 'demo/data/annotations.json', progress=False, batch_size=64)
+    assert found['predictions'][0]['objects']
+    parts = (model.backbone, model.refiner, model.tokenizer.encoder, model.tokenizer.decoder)
+    assert [sum(one is part for one in seen) for part in (*parts, model.transformer)] == [1] * 5
+
+
 def test_predictors_without_weights_have_nothing_to_optimize() -> None:
     assert not list(model_for_inference('trivial_hull_shapes').parameters())
 
@@ -59,7 +81,10 @@ def test_predictors_without_weights_have_nothing_to_optimize() -> None:
     ('arguments', 'message'),
     [
         (dict(model='c2f_shapes', precision='float16'), "or None, got 'float16'"),
-        (dict(model='trivial_hull_shapes', precision='bfloat16'), 'has no precision to choose'),
+        (
+            dict(model='trivial_hull_shapes', precision='bfloat16'),
+            'neither a precision to choose nor parts to compile',
+        ),
         (dict(model=nn.Linear(1, 1)), 'build it with init_model'),
     ],
 )
@@ -69,5 +94,5 @@ def test_mistakes(arguments: dict, message: str) -> None:
 
 
 def test_precision_of_a_given_model_is_its_own() -> None:
-    with pytest.raises(ValueError, match='one that is given has its own'):
+    with pytest.raises(ValueError, match='one that is given has'):
         model_for_inference(init_model('c2f_shapes'), precision='bfloat16')
