@@ -100,21 +100,21 @@ def test_measured_times_are_those_of_the_benchmarks():
 
 
 def test_estimates_by_hand():
-    # 150,000 x 16 samples x 5.7 s = 13,680,000 s = 158.3 days.
-    # 2,400,000 x 739 GFLOP / 40,000 GFLOP/s = 44,340 s = 12.3 h.
+    # 150,000 x 16 samples x 5.2 s = 12,480,000 s = 144.4 days.
+    # 2,400,000 x 710 GFLOP / 40,000 GFLOP/s = 42,600 s = 11.8 h.
     text = zoo.training_of('c2f_kins', config('c2f_kins'), NUMBERS)
     assert text == (
-        '150,000 x 16; *estimate*, two cores: 2,400,000 x 5.7 s = 158 days; '
-        '*estimate*, one GPU: 2,400,000 x 739 GFLOP / 40 TFLOP/s = 12 h'
+        '150,000 x 16; *estimate*, two cores: 2,400,000 x 5.2 s = 144 days; '
+        '*estimate*, one GPU: 2,400,000 x 710 GFLOP / 40 TFLOP/s = 12 h'
     )
-    # 24 frames x 718 GFLOP = 17,232; 150,000 of them / 40,000 = 64,620 s = 17.95 h.
+    # 24 frames x 690 GFLOP = 16,560; 150,000 of them / 40,000 = 62,100 s = 17.25 h.
     text = zoo.training_of('c2f_movid_a', config('c2f_movid_a'), NUMBERS)
-    assert text.endswith('150,000 x 17,232 GFLOP / 40 TFLOP/s = 18 h')
+    assert text.endswith('150,000 x 16,560 GFLOP / 40 TFLOP/s = 17 h')
     assert 'two cores' not in text  # no step of it was measured
-    assert pytest.approx(739, abs=1) == 2 * 136.1 + 249.8 + 3 * (16.2 + 49.9 + 6.1)
+    assert pytest.approx(710, abs=1) == 2 * 136.1 + 222.9 + 3 * (16.2 + 49.9 + 5.7)
     step = (12900 - 24 * 408.2) / 24 / 3
     assert step == pytest.approx(43.1, abs=0.05)
-    assert 2 * 136.1 + 249.8 + 3 * (16.2 + step + 6.1) == pytest.approx(718, abs=1)
+    assert 2 * 136.1 + 222.9 + 3 * (16.2 + step + 5.7) == pytest.approx(690, abs=1)
 
 
 def test_what_was_not_measured_is_said(page):
