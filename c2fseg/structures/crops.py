@@ -85,8 +85,8 @@ def _same_windows(corners: list[list[int]]) -> Iterator[tuple[list[int], list[in
     groups: dict[tuple[int, ...], list[int]] = {}
     for index, box in enumerate(corners):
         groups.setdefault(tuple(box), []).append(index)
-    for box, indices in groups.items():
-        x0, y0, x1, y1 = box
+    for window, indices in groups.items():
+        x0, y0, x1, y1 = window
         most = max(1, PIXELS_AT_ONCE // ((y1 - y0) * (x1 - x0)))
         for start in range(0, len(indices), most):
-            yield list(box), indices[start : start + most]
+            yield list(window), indices[start : start + most]

@@ -7,6 +7,7 @@ With the masks packed into one code per pixel, a single histogram answers all of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import EllipsisType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ Code = NDArray[np.unsignedinteger]
 
 Region = NDArray[np.bool_]
 """A set of mask combinations, ``(2 ** masks,)`` bool; combine with ``&``, ``|`` and ``~``."""
+
+_Box = tuple[EllipsisType | slice, ...]
 
 
 class _NamedRegions:
@@ -128,7 +131,7 @@ def _check_masks(masks: Mapping[str, NDArray]) -> None:
         )
 
 
-def _pack(bits: Mapping[str, NDArray[np.uint8]], box: tuple[slice, ...]) -> Code:
+def _pack(bits: Mapping[str, NDArray[np.uint8]], box: _Box) -> Code:
     """Returns the code of each pixel inside the box."""
     dtype = np.uint8 if len(bits) <= 8 else np.uint16
     parts = [mask[box] for mask in bits.values()]
@@ -155,7 +158,7 @@ def _histogram(code: Code, bins: int) -> NDArray[np.int64]:
     return np.bincount(code.ravel(), minlength=bins)
 
 
-def _common_box(masks: list[NDArray[np.uint8]]) -> tuple[slice, ...]:
+def _common_box(masks: list[NDArray[np.uint8]]) -> _Box:
     """Returns the index of the box that holds all pixels of all masks, in all leading axes."""
     shape = masks[0].shape
     if len(shape) < 2:
