@@ -193,15 +193,11 @@ class BaseAmodalDataset(BaseDataset):
             KeyError, TypeError, ValueError: When a mask is wrong; names file and annotation.
         """
         where = where or f'annotation {annotation_id} of {self.ann_file}'
-        try:
-            visible_rles = to_rles(visible, height, width, frame_indices)
-            amodal_rles = to_rles(amodal, height, width, frame_indices)
-            evaluable_rles = to_rles(evaluable or (), height, width, frame_indices)
-        except (TypeError, ValueError) as error:
-            if self.invalid_masks == 'skip':
-                self.note('unreadable mask, dropped', f'{where}: {error}')
-                return None
-            raise type(error)(f'{where}: {error}') from error
+        kinds = (visible, amodal, evaluable or ())
+        coded = self._read_masks(where, kinds, (height, width), frame_indices)
+        if coded is None:
+            return None
+        visible_rles, amodal_rles, evaluable_rles = coded
         areas = mask_areas(visible_rles, amodal_rles)
         if not self._keep(where, areas):
             return None
@@ -229,6 +225,18 @@ class BaseAmodalDataset(BaseDataset):
         if evaluable is not None:
             record['evaluable_segmentations'] = evaluable_rles
         return record
+
+    def _read_masks(
+        self, where: str, kinds: Sequence, size: tuple[int, int], frames: Sequence[int] | None
+    ) -> list[list[dict[str, Any]]] | None:
+        """RLEs of each kind of mask; None where one is unreadable and such objects are dropped."""
+        try:
+            return [to_rles(masks, *size, frames) for masks in kinds]
+        except (TypeError, ValueError) as error:
+            if self.invalid_masks != 'skip':
+                raise type(error)(f'{where}: {error}') from error
+            self.note('unreadable mask, dropped', f'{where}: {error}')
+            return None
 
     def expand_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """Give the record that an entry of ``load_data_list`` stands for.

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from c2fseg.models.utils import fold_upsampling
+from c2fseg.models.utils import conv_upsampled, fold_upsampling
 
 
 class Downsample(nn.Module):
@@ -55,8 +55,7 @@ class NearestUpsample(nn.Module):
         """(M, C_in, h, w) to (M, C_out, 2 h, 2 w)."""
         if self.folded is not None:
             return self.folded(x)  # (M, C_out, 2 h, 2 w)
-        weight = fold_upsampling(self.conv.weight)
-        return F.conv_transpose2d(x, weight, self.conv.bias, stride=2, padding=1)  # (M,C_out,2h,2w)
+        return conv_upsampled(self.conv, x, (2 * x.shape[-2], 2 * x.shape[-1]))  # (M,C_out,2h,2w)
 
 
 class ShuffleUpsample(nn.Module):
