@@ -53,8 +53,8 @@ def test_values_and_gradients(
     layout: torch.memory_format,
     seed: int,
 ) -> None:
-    # The gradient of a few numbers is the small difference of large ones, for which double precision
-    # alone has the digits; a group of a mask tokenizer has hundreds of numbers and more.
+    # The gradient of a few numbers is the small difference of large ones, for which double
+    # precision alone has the digits; a group of a mask tokenizer has hundreds of numbers and more.
     assume(dtype == torch.float64 or per_group * height * width >= 16)
     torch.manual_seed(seed)
     layer = build(groups * per_group, groups, dtype)
