@@ -30,6 +30,7 @@ from c2fseg.cli.mask_arguments import add_mask_arguments, read_mask_arguments
 from c2fseg.datasets.image_io import read_rgb
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.structures import decode_mask, mask_area
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.visualization import PanelObject, draw_picture, write_png
 from c2fseg.visualization.image_io import unique_stems, writable_folder
@@ -209,4 +210,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     sys.exit(main())

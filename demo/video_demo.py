@@ -31,6 +31,7 @@ from c2fseg.apis.model_files import shipped_folder
 from c2fseg.datasets.image_io import read_id_map
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.structures import decode_mask
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.visualization.image_io import safe_name
 
@@ -219,4 +220,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     sys.exit(main())

@@ -22,6 +22,7 @@ from c2fseg.apis.inputs import list_images
 from c2fseg.apis.model_files import GENERAL_MODEL, shipped_folder
 from c2fseg.mask_sources import BaseMaskSource
 from c2fseg.registry import MASK_SOURCES
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.web.page_options import PageOptions
 from c2fseg.web.temp_folder import TempFolder
@@ -173,4 +174,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     sys.exit(main())

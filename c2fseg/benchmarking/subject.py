@@ -20,6 +20,7 @@ from c2fseg.apis.init_model import init_model, load_config
 from c2fseg.benchmarking.inputs import drawn_batches, find_crop_size, make_batch
 from c2fseg.benchmarking.options import SubjectOptions
 from c2fseg.benchmarking.traffic import TrafficCounter
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.measure import (
     GIGA,
     PartClock,
@@ -333,6 +334,7 @@ def measure_memory(options: SubjectOptions) -> float:
 
 
 def _memory_of_one(options: SubjectOptions, threads: int) -> float:
+    keep_freed_memory()
     torch.set_num_threads(threads)
     MMLogger.get_instance('c2fseg', log_level='WARNING')
     subject = Subject(options)

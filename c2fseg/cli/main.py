@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.version import __version__
 
 # Module of each command, with a function ``main(arguments, prog)``, and what it does.
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f'c2fseg has no command {arguments[0]!r}' if arguments else 'a command is missing'
         print(f'{usage()}\n\nerror: {what}', file=sys.stderr)
         return 2
+    keep_freed_memory()
     name, *rest = arguments
     module = importlib.import_module(COMMANDS[name][0])
     return module.main(rest, prog=f'c2fseg {name}') or 0

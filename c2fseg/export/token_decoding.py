@@ -14,10 +14,10 @@ _TINY = np.finfo(np.float32).tiny
 
 
 class Noise(NamedTuple):
-    """Gumbel noise of all steps: for the choice of a token and for the confidence."""
+    """Noise of all steps."""
 
-    choice: np.ndarray  # (N,K,T,L,candidates)
-    confidence: np.ndarray  # (N,K,T,L)
+    choice: np.ndarray  # (N,K,T,L), uniform in [0, 1): which candidate becomes the token
+    confidence: np.ndarray  # (N,K,T,L), Gumbel: added to the confidence
 
 
 def object_seed(seed: int, name: str) -> int:
@@ -35,7 +35,7 @@ def uniform(seed: int, shape: Sequence[int]) -> np.ndarray:
     return (words & 0xFFFFFF).astype(np.float32) * np.float32(2**-24)
 
 
-def draw_noise(seeds: Sequence[int], steps: int, frames: int, length: int, count: int) -> Noise:
+def draw_noise(seeds: Sequence[int], steps: int, frames: int, length: int) -> Noise:
     """All noise of a decoding.
 
     Args:
@@ -43,12 +43,11 @@ def draw_noise(seeds: Sequence[int], steps: int, frames: int, length: int, count
         steps: Decoding steps.
         frames: Frames T.
         length: Tokens L of a frame.
-        count: Candidates that a token is chosen from.
     """
-    row = (steps, frames, length, count + 1)
-    numbers = np.stack([uniform(seed, row) for seed in seeds])
-    gumbel = -np.log(np.maximum(-np.log(np.maximum(numbers, _TINY)), _TINY))
-    return Noise(gumbel[..., :-1], gumbel[..., -1])
+    row = (2, steps, frames, length)
+    numbers = np.stack([uniform(seed, row) for seed in seeds])  # (N,2,K,T,L)
+    gumbel = -np.log(np.maximum(-np.log(np.maximum(numbers[:, 1], _TINY)), _TINY))
+    return Noise(numbers[:, 0], gumbel)
 
 
 def decode_tokens(
@@ -73,9 +72,7 @@ def decode_tokens(
     """
     counts = decoding['masked_counts']
     candidates = min(decoding['top_k'] or mask_token, mask_token)
-    noise = None
-    if not decoding['greedy']:
-        noise = draw_noise(seeds, len(counts), shape[1], shape[2], candidates)
+    noise = None if decoding['greedy'] else draw_noise(seeds, len(counts), shape[1], shape[2])
     tokens = np.full(tuple(shape), mask_token, np.int64)
     for step, count in enumerate(counts):
         logits = predict_logits(tokens)[..., :-1]  # (N,T,L,K)
@@ -95,14 +92,16 @@ def _sample(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tokens (N,T,L) and their confidence (N,T,L) from logits (N,T,L,K)."""
     ids = np.argpartition(-logits, candidates - 1, axis=-1)[..., :candidates]
-    order = np.argsort(-np.take_along_axis(logits, ids, -1), axis=-1, kind='stable')
-    ids = np.take_along_axis(ids, order, -1)  # most likely first
+    ids = np.sort(ids, axis=-1)  # the order in which they share out [0, 1)
     top = np.take_along_axis(logits, ids, -1)  # (N,T,L,candidates)
-    top = top - top[..., :1]
+    top = top - top.max(axis=-1, keepdims=True)
     log_p = top - np.log(np.exp(top).sum(axis=-1, keepdims=True))
     if noise is None:
-        return ids[..., 0], log_p[..., 0]
-    choice = (log_p + noise.choice[:, step]).argmax(axis=-1)[..., None]  # (N,T,L,1)
+        choice = log_p.argmax(axis=-1)[..., None]  # (N,T,L,1)
+        spread = np.float32(0)
+    else:
+        ends = np.exp(log_p).cumsum(axis=-1)[..., :-1]  # (N,T,L,candidates-1)
+        choice = (ends <= noise.choice[:, step, ..., None]).sum(axis=-1, keepdims=True)
+        spread = np.float32(scale) * noise.confidence[:, step]
     log_p = np.take_along_axis(log_p, choice, -1)[..., 0]
-    sampled = np.take_along_axis(ids, choice, -1)[..., 0]
-    return sampled, log_p + np.float32(scale) * noise.confidence[:, step]
+    return np.take_along_axis(ids, choice, -1)[..., 0], log_p + spread

@@ -41,6 +41,7 @@ from c2fseg.benchmarking.peaks import measure_bandwidth, measure_peak
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
 from c2fseg.benchmarking.tables import format_ratios, format_reference, format_result
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.measure import environment
@@ -198,4 +199,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

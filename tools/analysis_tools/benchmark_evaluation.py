@@ -39,6 +39,7 @@ from c2fseg.models.segmentors.predictions import write_masks
 from c2fseg.models.segmentors.settings import TestSettings
 from c2fseg.registry import DATASETS
 from c2fseg.structures import AmodalDataSample
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.utils.slow_progress import track_if_slow
@@ -224,4 +225,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

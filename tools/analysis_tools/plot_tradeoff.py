@@ -26,6 +26,7 @@ import torch
 from mmengine.runner import Runner
 
 from c2fseg.apis.model_files import recipe_path
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.hashing import hash_file
 from c2fseg.utils.launch import (
@@ -338,4 +339,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

@@ -20,10 +20,10 @@ _ROUNDING = 1e-6
 
 
 class _Noise(NamedTuple):
-    """Gumbel noise of all steps: for the choice of a token and for the confidence."""
+    """Noise of all steps."""
 
-    choice: Tensor  # (N,K,T,L,candidates)
-    confidence: Tensor  # (N,K,T,L)
+    choice: Tensor  # (N,K,T,L), uniform in [0, 1): which candidate becomes the token
+    confidence: Tensor  # (N,K,T,L), Gumbel: added to the confidence
 
 
 def masked_counts(scheduler: BaseMaskScheduler, num_steps: int, length: int) -> list[int]:
@@ -120,7 +120,7 @@ class ParallelDecoder:
             probe = torch.zeros(tuple(shape), dtype=torch.long, device=device)
             mask_token = predict_logits(probe).shape[-1] - 1
         candidates = min(self.top_k or mask_token, mask_token)
-        noise = None if self.greedy else self._draw(shape, candidates, generator, device)
+        noise = None if self.greedy else self._draw(shape, generator, device)
         counts = masked_counts(self.scheduler, self.num_steps, shape[2])
         tokens = torch.full(tuple(shape), mask_token, dtype=torch.long, device=device)
         for step, count in enumerate(counts):
@@ -144,10 +144,14 @@ class ParallelDecoder:
     ) -> tuple[Tensor, Tensor]:
         """Tokens (N,T,L) and their confidence (N,T,L) from logits (N,T,L,K)."""
         top, ids = logits.topk(candidates, dim=-1)  # (N,T,L,candidates), most likely first
-        log_p = top.log_softmax(dim=-1)
         if noise is None:
-            return ids[..., 0], log_p[..., 0]
-        choice = (log_p + noise.choice[:, step]).argmax(dim=-1, keepdim=True)  # (N,T,L,1)
+            return ids[..., 0], top.log_softmax(dim=-1)[..., 0]
+        # The candidates share out [0, 1) in the order of their ids. In the order of probability,
+        # rounding would change the choice wherever it swaps two that are nearly as likely.
+        ids = ids.sort(dim=-1).values
+        log_p = logits.gather(-1, ids).log_softmax(dim=-1)
+        ends = log_p.exp().cumsum(dim=-1)[..., :-1]  # (N,T,L,candidates-1)
+        choice = (ends <= noise.choice[:, step, ..., None]).sum(dim=-1, keepdim=True)  # (N,T,L,1)
         log_p = log_p.gather(-1, choice).squeeze(-1)  # (N,T,L)
         scale = self.temperature * (1 - step / self.num_steps)
         return ids.gather(-1, choice).squeeze(-1), log_p + scale * noise.confidence[:, step]
@@ -155,13 +159,12 @@ class ParallelDecoder:
     def _draw(
         self,
         shape: Sequence[int],
-        candidates: int,
         generator: Generators,
         device: torch.device | str,
     ) -> _Noise:
         """All noise of a decoding at once, on the generator's device, then moved to ``device``."""
         items, frames, length = shape
-        row = (self.num_steps, frames, length, candidates + 1)
+        row = (2, self.num_steps, frames, length)
         if generator is None or isinstance(generator, torch.Generator):
             source = device if generator is None else generator.device
             uniform = torch.rand((items, *row), generator=generator, device=source)
@@ -174,7 +177,7 @@ class ParallelDecoder:
             uniform = torch.stack(
                 [torch.rand(row, generator=g, device=g.device) for g in generator]
             )
+        choice, confidence = uniform.to(device, non_blocking=True).unbind(1)  # (N,K,T,L) each
         tiny = torch.finfo(uniform.dtype).tiny
-        gumbel = -torch.log((-torch.log(uniform.clamp_min(tiny))).clamp_min(tiny))
-        gumbel = gumbel.to(device, non_blocking=True)
-        return _Noise(gumbel[..., :-1], gumbel[..., -1])
+        gumbel = -torch.log((-torch.log(confidence.clamp_min(tiny))).clamp_min(tiny))
+        return _Noise(choice, gumbel)

@@ -24,6 +24,7 @@ from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_mas
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
 from c2fseg.models.segmentors.stage_losses import (
     hide_tokens,
+    mask_ratio,
     refined_losses,
     sample_tokens,
     token_loss,
@@ -140,7 +141,9 @@ class C2FSeg(BaseModel):
         See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
         """
         if not self.is_optimized:
-            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype)
+            encoding = (self.tokenizer.encoder, self.tokenizer.quant_conv)
+            whole = () if self.test_cfg.encode_autocast else encoding
+            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, whole)
             self.is_optimized = True
         return self
 
@@ -215,7 +218,8 @@ class C2FSeg(BaseModel):
         with autocast_context(visible.device, cfg.autocast):
             # One pass for both masks: twice the work of a batch in half the calls.
             visible_tokens, target = self._encode(torch.cat([visible, amodal_gt])).chunk(2)
-            tokens, hidden = hide_tokens(target, self._mask_ratio(target), self.mask_token)
+            ratio = mask_ratio(target, self.decoder.scheduler, cfg)
+            tokens, hidden = hide_tokens(target, ratio, self.mask_token)
             feats = self.extract_feats(inputs)
             last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
             logits, state = self.transformer(
@@ -309,7 +313,8 @@ class C2FSeg(BaseModel):
     def _condition(self, inputs: dict[str, Tensor], frame_valid: Tensor | None) -> Condition:
         """What the decoding starts from."""
         visible = inputs['visible_mask']
-        visible_tokens = self._encode(visible)
+        with autocast_context(visible.device, self.test_cfg.encoding):
+            visible_tokens = self._encode(visible)
         feats = self.extract_feats(inputs)
         last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
         embedded = self.transformer.embed_condition(last, visible_tokens)
@@ -364,12 +369,6 @@ class C2FSeg(BaseModel):
                 f'{type(self.backbone).__name__} returned maps of {channels} channels'
             )
         return feats
-
-    def _mask_ratio(self, tokens: Tensor) -> Tensor:
-        """Masked fraction (1,) or (N,) by the decoder's schedule, not below the least ratio."""
-        count = tokens.shape[0] if self.train_cfg.mask_ratio_per == 'object' else 1
-        progress = torch.rand(count, device=tokens.device)
-        return self.decoder.scheduler(progress).clamp_min(self.train_cfg.min_mask_ratio)
 
     def _encode(self, masks: Tensor) -> Tensor:
         """Tokens (N,T,L) of masks (N,T,1,h,w)."""

@@ -114,6 +114,8 @@ class TestSettings(_Settings):
         fuse_coarse: Add the coarse to the refined probability before the threshold, as the
             published evaluation of videos does.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass.
+        encode_autocast: Turn the visible mask into tokens in that dtype too. Faster, but rounding
+            then moves a few tokens in a hundred to a neighbouring code, and masks change with them.
         num_hypotheses: Amodal masks n of an object. Above 1, ``predict`` writes
             ``pred_hypotheses`` too, and all else stays as it is.
         hypothesis_steps: Decoding steps of the hypotheses after the first, at least 2: with one
@@ -133,6 +135,7 @@ class TestSettings(_Settings):
     upsample: str = 'nearest'
     fuse_coarse: bool = False
     autocast: str | None = None
+    encode_autocast: bool = False
     num_hypotheses: int = 1
     hypothesis_steps: int = 3
     hypothesis_top_k: int = 3
@@ -152,6 +155,7 @@ class TestSettings(_Settings):
                 f'{self.hypothesis_temperature} and {self.confidence_temperature}'
             )
         self._check_choice('upsample', ('nearest', 'bilinear'))
+        self._check_choice('encode_autocast', (False, True))
         self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
         if not 0 < self.threshold < 1:
             raise ValueError(f'TestSettings: threshold must lie in (0, 1), got {self.threshold}')
@@ -160,6 +164,11 @@ class TestSettings(_Settings):
     def autocast_dtype(self) -> torch.dtype | None:
         """The dtype that ``autocast`` names, ``None`` without."""
         return None if self.autocast is None else _AUTOCAST_DTYPES[self.autocast]
+
+    @property
+    def encoding(self) -> str | None:
+        """What ``autocast`` is while the visible mask becomes tokens."""
+        return self.autocast if self.encode_autocast else None
 
 
 def autocast_context(device: torch.device, dtype: str | None) -> torch.autocast:

@@ -6,7 +6,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from c2fseg.models.decoding import BaseMaskScheduler
 from c2fseg.models.segmentors.settings import TrainSettings
+
+
+def mask_ratio(tokens: Tensor, scheduler: BaseMaskScheduler, cfg: TrainSettings) -> Tensor:
+    """How much of the tokens to mask, at random by the schedule and not below the least ratio.
+
+    Args:
+        tokens: (N,T,L).
+        scheduler: That of the decoding.
+        cfg: Says whether all objects share a ratio, and the least.
+
+    Returns:
+        Fraction (1,) or (N,).
+    """
+    count = tokens.shape[0] if cfg.mask_ratio_per == 'object' else 1
+    return scheduler(torch.rand(count, device=tokens.device)).clamp_min(cfg.min_mask_ratio)
 
 
 def token_loss(

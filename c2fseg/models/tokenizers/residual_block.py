@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .norm_swish import GroupNormSwish
@@ -43,4 +44,6 @@ class ResidualBlock(nn.Module):
         """(M, C_in, h, w) to (M, C_out, h, w)."""
         y = self.conv1(self.norm1(x))  # (M, C_out, h, w)
         y = self.conv2(self.dropout(self.norm2(y)))
-        return self.shortcut(x) + y
+        shortcut = self.shortcut(x)  # (M, C_out, h, w)
+        # Without gradient no other map is needed: large ones cost more to allocate than to add.
+        return shortcut + y if torch.is_grad_enabled() else y.add_(shortcut)

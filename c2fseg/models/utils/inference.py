@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from mmcv.cnn import fuse_conv_bn
 from torch import nn
@@ -10,7 +12,11 @@ from torch import nn
 _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
-def optimize_for_inference(module: nn.Module, dtype: torch.dtype | None = None) -> None:
+def optimize_for_inference(
+    module: nn.Module,
+    dtype: torch.dtype | None = None,
+    full_precision: Iterable[nn.Module] = (),
+) -> None:
     """Prepares a module for inference, in place; results stay the same up to rounding.
 
     BatchNorm goes into the convolution before it, weights of convolutions lie channels-last, what
@@ -22,6 +28,7 @@ def optimize_for_inference(module: nn.Module, dtype: torch.dtype | None = None) 
     Args:
         module: In eval mode.
         dtype: That of autocast, or None without autocast.
+        full_precision: Parts of the module that run without autocast; they keep their dtype.
 
     Raises:
         RuntimeError: The module is in training mode: running statistics would be folded while they
@@ -35,8 +42,9 @@ def optimize_for_inference(module: nn.Module, dtype: torch.dtype | None = None) 
     fuse_conv_bn(module)
     module.requires_grad_(False)
     module.to(memory_format=torch.channels_last)
+    kept = {child for part in full_precision for child in part.modules()}
     for child in module.modules():
         if hasattr(child, 'prepare_inference'):
             child.prepare_inference()
-        if dtype is not None and isinstance(child, _PRODUCTS):
+        if dtype is not None and isinstance(child, _PRODUCTS) and child not in kept:
             child.to(dtype)
