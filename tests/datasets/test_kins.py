@@ -68,7 +68,7 @@ def test_missing_key(build: Callable, spoil: Callable, key: str) -> None:
     message = expect(build, spoil, KeyError, f'key .{key}.* is missing', change)
     assert 'KINS 2020' in message
     assert "'oco_id'" in message  # the keys that are there
-    assert ('102' in message) == (key != 'id')
+    assert ('annotation 102' in message) == (key != 'id')
 
 
 def test_v1_without_visible_masks_is_not_taken_as_unoccluded(
