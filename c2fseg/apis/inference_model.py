@@ -11,6 +11,7 @@ from torch import nn
 from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
 from c2fseg.apis.model_files import find_weights
 from c2fseg.models.segmentors import C2FSeg
+from c2fseg.utils.low_precision import warn_if_slower
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -69,6 +70,9 @@ def model_for_inference(
     built.to(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     if not isinstance(built, C2FSeg):
         return built
+    if precision not in (None, 'float32'):
+        device = next(built.parameters()).device
+        warn_if_slower(device, getattr(torch, precision), 'leave precision at float32')
     built.optimize_for_inference()
     return built.compile_parts() if compiled else built
 

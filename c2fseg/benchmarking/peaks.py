@@ -13,14 +13,16 @@ _COPIES = {'cpu': (256 * 1024**2, 1), 'cuda': (1024**3, 10)}
 _TRIES = 3
 
 
-def measure_peak(device: torch.device, dtype: torch.dtype) -> float:
+def measure_peak(device: torch.device, dtype: torch.dtype, side: int | None = None) -> float:
     """Returns the GFLOP per second of products of square matrices, the best of three tries.
 
     Args:
         device: Where they are computed, with the threads and settings that torch has now.
         dtype: Of the matrices.
+        side: Of the matrices; None takes one that is large enough for the device.
     """
-    size, products = _PRODUCTS[device.type]
+    usual, products = _PRODUCTS[device.type]
+    size = side or usual
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in 'lr')
     out = left @ right
     work = 2 * size**3 * products / GIGA

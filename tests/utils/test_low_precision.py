@@ -1,0 +1,91 @@
+"""The warning about slow low precision, with speeds that are made up."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from c2fseg.apis.inference_model import model_for_inference
+from c2fseg.cli import train
+from c2fseg.utils import low_precision
+
+CPU = torch.device('cpu')
+
+
+@pytest.fixture
+def speeds(monkeypatch) -> dict[torch.dtype, float]:
+    """GFLOP a second of both dtypes, to be set; what is measured is these."""
+    values = {torch.bfloat16: 80.0, torch.float32: 150.0}
+    monkeypatch.setattr(low_precision, 'measure_peak', lambda device, dtype, side: values[dtype])
+    return values
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """What was logged."""
+    lines: list[str] = []
+    monkeypatch.setattr(low_precision, 'print_log', lambda text, *rest: lines.append(text))
+    return lines
+
+
+def test_slower_is_said_with_both_speeds_and_the_remedy(speeds, said) -> None:
+    assert low_precision.warn_if_slower(CPU, torch.bfloat16, 'do without it')
+    assert said == [
+        'bfloat16 is slower than float32 on this processor: matrix products run at 80 and 150 '
+        'GFLOP/s; do without it'
+    ]
+
+
+@pytest.mark.parametrize('speed', [140.0, 151.0, 900.0])
+def test_as_fast_or_faster_is_not(speeds, said, speed: float) -> None:
+    speeds[torch.bfloat16] = speed
+    assert not low_precision.warn_if_slower(CPU, torch.bfloat16, '')
+    assert said == []
+
+
+def test_a_gpu_is_not_measured(speeds, said) -> None:
+    assert not low_precision.warn_if_slower(torch.device('cuda'), torch.bfloat16, '')
+
+
+def test_real_products_are_measured(said) -> None:
+    # Which of both is faster depends on the machine; that it can be said does not.
+    found = low_precision.warn_if_slower(CPU, torch.bfloat16, 'x')
+    assert found == bool(said)
+
+
+@pytest.mark.parametrize('precision', [None, 'float32', 'bfloat16'])
+def test_an_inferencer_says_it_when_asked_for_bfloat16(speeds, said, precision) -> None:
+    model_for_inference('c2f_general', device='cpu', precision=precision)
+    assert len(said) == (precision == 'bfloat16')
+    assert all('leave precision at float32' in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ('config', 'key'),
+    [('vqgan_shapes', 'model.autocast'), ('c2f_shapes', 'model.train_cfg.autocast')],
+)
+def test_a_training_says_it_and_the_remedy_is_one(
+    speeds, said, config: str, key: str, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(train, 'check_files', lambda *args: None)
+    trained = []
+
+    class Runner:
+        def __init__(self, cfg) -> None:
+            from c2fseg.registry import MODELS
+
+            for part in (cfg.model, cfg.model.get('tokenizer', {})):
+                part.pop('init_cfg', None)
+            self.model = MODELS.build(cfg.model)
+
+        def train(self) -> None:
+            trained.append(self.model)
+
+    monkeypatch.setattr(train, 'build_runner', Runner)
+    start = [config, '--work-dir', str(tmp_path)]
+    train.main(start)
+    assert len(said) == 1
+    assert said[0].endswith(f'; --cfg-options {key}=None trains without')
+    train.main([*start, '--cfg-options', f'{key}=None'])
+    assert len(said) == 1
+    assert len(trained) == 2
