@@ -42,7 +42,7 @@ def object_result(
         masks = {name: mask | given for name, mask in masks.items()}
     amodal = masks['amodal']
     whole = np.count_nonzero(amodal | given)
-    rate = 1 - np.count_nonzero(given) / whole
+    rate = float(1 - np.count_nonzero(given) / whole)
     result: dict[str, Any] = dict(info)
     result.update(
         score=mean_probability(sample.pred_crop_masks.amodal[0]),

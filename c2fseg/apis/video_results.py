@@ -56,7 +56,7 @@ def frame_record(
         'state': 'visible' if seen else 'hidden',
         'score': score,
         'box': masks_to_boxes(found['amodal']).tolist(),
-        'occlusion_rate': 1 - seen / whole if whole else None,
+        'occlusion_rate': float(1 - seen / whole) if whole else None,
     }
     record.update({f'{name}_rle': encode_mask(mask) for name, mask in found.items()})
     return record, found

@@ -6,11 +6,13 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+work_dir = 'work_dirs/lite/c2f_shapes_m'
+
 model = dict(
     tokenizer=dict(
         init_cfg=dict(
             type='Pretrained',
-            checkpoint='work_dirs/vqgan_shapes/iter_600.pth',
+            checkpoint='work_dirs/lite/vqgan_shapes/iter_600.pth',
             prefix='autoencoder.',
         )
     )

@@ -5,3 +5,5 @@ _base_ = [
     '../_base_/schedules/vqgan_compare.py',
     '../_base_/default_runtime.py',
 ]
+
+work_dir = 'work_dirs/lite/vqgan_shapes'

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from c2fseg.models.backbones.light_encoder import ConvBNReLU
+from c2fseg.models.utils import grow
 from c2fseg.structures.prompts import PROMPT_CHANNELS
 
 # Kinds of prompts that features are compared with: box, click on the object, click beside it.
@@ -88,12 +89,12 @@ class PromptDecoder(nn.Module):
         similar = prompt_similarity(feats[3], maps[3]).to(feats[3].dtype)
         x = self.fuse(torch.cat([feats[3], maps[3], similar], dim=1))  # (M,C,h_4,w_4)
         x = x + self.context(x.mean(dim=(2, 3)))[:, :, None, None]
-        x = self.trunk(x) + _grow(self.adapter3(feats[2]), x)
+        x = self.trunk(x) + grow(self.adapter3(feats[2]), x.shape[-2:])
         deep = x
-        x = _grow(x, feats[1]) + self.adapter2(feats[1])  # (M,C,h_2,w_2)
+        x = grow(x, feats[1].shape[-2:]) + self.adapter2(feats[1])  # (M,C,h_2,w_2)
         similar = prompt_similarity(feats[1], maps[1]).to(x.dtype)
         x = self.block2(torch.cat([x, maps[1], similar], dim=1))
-        x = _grow(x, feats[0]) + self.adapter1(feats[0])  # (M,C,h_1,w_1)
+        x = grow(x, feats[0].shape[-2:]) + self.adapter1(feats[0])  # (M,C,h_1,w_1)
         similar = prompt_similarity(feats[0], maps[0]).to(x.dtype)
         x = self.block1(torch.cat([x, maps[0], similar], dim=1))
         logits = F.pixel_shuffle(self.out(x), 2)  # (M,1,2*h_1,2*w_1)
@@ -109,12 +110,3 @@ class PromptDecoder(nn.Module):
         with torch.autocast(deep.device.type, enabled=False):
             facts = torch.cat([inside, deep.mean(dim=(2, 3)), area, certain], dim=1)
             return self.score(facts)[:, 0]  # (M,)
-
-
-def _grow(x: Tensor, like: Tensor) -> Tensor:
-    """Nearest-neighbour resize to the size of another map, nothing when it is there already.
-
-    A bilinear one would cost a third of a training step on a CPU.
-    """
-    size = like.shape[-2:]
-    return x if x.shape[-2:] == size else F.interpolate(x, size=size, mode='nearest')

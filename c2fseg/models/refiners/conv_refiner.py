@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from c2fseg.models.refiners.layers import conv_bn_relu, grow
+from c2fseg.models.refiners.layers import conv_bn_relu
 from c2fseg.models.refiners.mask_guided_attention import mask_guided_attention
-from c2fseg.models.utils import conv_upsampled
+from c2fseg.models.utils import conv_upsampled, grow
 from c2fseg.registry import REFINERS
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 
 def conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -15,9 +12,3 @@ def conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
-
-
-def grow(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Nearest-neighbour resize of (M,C,h,w) to ``size``, nothing when it is there already."""
-    size = tuple(size)
-    return x if tuple(x.shape[-2:]) == size else F.interpolate(x, size=size, mode='nearest')
