@@ -40,9 +40,11 @@ def format_page(page: dict[str, Any]) -> str:
     """Returns all rows as a page in Markdown.
 
     Args:
-        page: ``environment``, ``minutes`` and ``rows``.
+        page: ``environment``, ``cfg_options``, ``minutes`` and ``rows``.
     """
     where = ', '.join(f'{key} {value}' for key, value in page['environment'].items())
+    changed = ', '.join(f'{key}={value}' for key, value in page['cfg_options'].items())
+    options = f' Options of all models: {changed}.' if changed else ''
     peaks: dict[str, float] = {}
     for row in page['rows']:
         if row['status'] == 'measured':
@@ -51,7 +53,7 @@ def format_page(page: dict[str, Any]) -> str:
     lines = [
         '# Throughput',
         '',
-        f'{where}. {page["minutes"]:.1f} minutes.',
+        f'{where}. {page["minutes"]:.1f} minutes.{options}',
         '',
         'Matrix products at best: '
         + (', '.join(f'{dtype} {peak:,.0f} GFLOP/s' for dtype, peak in peaks.items()) or '-')

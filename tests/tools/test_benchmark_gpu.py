@@ -64,6 +64,22 @@ def test_dry_run_on_the_processor(
     assert capsys.readouterr().out.count('of the peak') == len(rows)
 
 
+def test_options_of_the_config_reach_all_models(
+    tool: ModuleType, config: str, tmp_path: Path
+) -> None:
+    options = ['--modes', 'eager', '--dtypes', 'bfloat16', '--batch-sizes', '1', '--skip-train']
+    video = ['--video-configs', config, '--frames', '2', '--clips', '1']
+    plain = run(tool, config, tmp_path / 'plain', *options, *video)
+    changed = ['--cfg-options', 'model.decoder.num_steps=4']
+    longer = run(tool, config, tmp_path / 'longer', *options, *video, *changed)
+    assert [row['kind'] for row in longer] == ['image', 'video']
+    for before, after in zip(plain, longer):
+        assert after['gflop_per_object'] > before['gflop_per_object']
+    assert 'decoder' not in (tmp_path / 'plain' / 'benchmark_gpu.md').read_text()
+    page = (tmp_path / 'longer' / 'benchmark_gpu.md').read_text()
+    assert 'Options of all models: model.decoder.num_steps=4.' in page
+
+
 def test_too_little_memory_is_a_row(
     tool: ModuleType, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

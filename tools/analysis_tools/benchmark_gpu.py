@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from mmengine import DictAction
 from mmengine.logging import MMLogger
 from torch._dynamo.exc import TorchDynamoException
 
@@ -98,6 +99,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--max-minutes', type=float, default=8.0, help='no row starts later (default 8)')
     add('--skip-train', action='store_true')
     add('--skip-video', action='store_true')
+    add(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='K=V',
+        help='of all models',
+    )
     add('--device', default='cuda', help='cuda, cuda:1; cpu for a dry run (default cuda)')
     add('--out-dir', type=Path, default=Path('outputs/benchmark_gpu'), metavar='DIR')
     add('--check-sync', action='store_true', help='only look for waits for the GPU, then end')
@@ -122,9 +131,7 @@ def list_jobs(args: argparse.Namespace) -> list[Job]:
         dtypes = args.dtypes if mode == 'eager' else args.compiled_dtypes
         for dtype in dtypes:
             for config in args.configs:
-                options = SubjectOptions(
-                    config, config, dtype=dtype, device=args.device, compile=mode == 'compiled'
-                )
+                options = replace(subject_options(config, dtype, args), compile=mode == 'compiled')
                 # Mixed precision: what training on a GPU runs in.
                 trains = mode == 'eager' and dtype == 'bfloat16' and not args.skip_train
                 sizes = sorted(args.train_batch_sizes, reverse=True) if trains else []
@@ -132,11 +139,18 @@ def list_jobs(args: argparse.Namespace) -> list[Job]:
             if args.skip_video or (mode, dtype) != ('eager', 'bfloat16'):
                 continue
             for config in args.video_configs:
-                options = SubjectOptions(config, config, dtype=dtype, device=args.device)
+                options = subject_options(config, dtype, args)
                 for frames in args.frames:
                     clip = replace(options, frames=frames)
                     jobs.append(Job('video', clip, mode, sorted(args.clips)))
     return jobs
+
+
+def subject_options(config: str, dtype: str, args: argparse.Namespace) -> SubjectOptions:
+    """Returns what all rows of a model and a dtype share."""
+    return SubjectOptions(
+        config, config, dtype=dtype, device=args.device, cfg_options=dict(args.cfg_options)
+    )
 
 
 def measure_job(job: Job, seconds: float, deadline: float) -> Iterator[dict[str, Any]]:
@@ -208,7 +222,7 @@ def check_sync(args: argparse.Namespace) -> int:
     waits = 0
     for config in args.configs:
         for dtype in args.dtypes:
-            subject = prepare(SubjectOptions(config, config, 4, dtype=dtype, device=args.device))
+            subject = prepare(replace(subject_options(config, dtype, args), batch_size=4))
             where = find_wait(subject)
             waits += where is not None
             print(f'{config}, {dtype}: ' + (where or 'no wait for the GPU up to the pasting'))
@@ -232,7 +246,9 @@ def main(argv: list[str] | None = None) -> int:
     MMLogger.get_instance('c2fseg', log_level='WARNING')
     if args.check_sync:
         return check_sync(args)
-    page: dict[str, Any] = dict(environment=environment(device), rows=[])
+    page: dict[str, Any] = dict(
+        environment=environment(device), cfg_options=dict(args.cfg_options), rows=[]
+    )
     begin = time.monotonic()
     deadline = begin + 60 * args.max_minutes
     for job in list_jobs(args):
