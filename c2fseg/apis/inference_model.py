@@ -70,9 +70,9 @@ def model_for_inference(
     built.to(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     if not isinstance(built, C2FSeg):
         return built
-    if precision not in (None, 'float32'):
+    if built.test_cfg.autocast_dtype is not None:
         device = next(built.parameters()).device
-        warn_if_slower(device, getattr(torch, precision), 'leave precision at float32')
+        warn_if_slower(device, built.test_cfg.autocast_dtype, 'precision float32 does without')
     built.optimize_for_inference()
     return built.compile_parts() if compiled else built
 

@@ -16,6 +16,7 @@ from c2fseg.utils.launch import (
     one_sentence_errors,
     prepare_processes,
 )
+from c2fseg.utils.low_precision import warn_of_slow_autocast
 
 PREDICTION_WRITERS = ('AmodalIoU', 'VideoAmodalIoU', 'AmodalPredictions')
 
@@ -108,4 +109,5 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> Non
             raise UserError(
                 f'{config.model.type} has weights to load: give a checkpoint after the config.'
             )
+        warn_of_slow_autocast(runner.model, 'test')
         runner.test()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-import torch
 from mmengine.config import DictAction
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.engine import InvalidLossError
@@ -21,7 +18,7 @@ from c2fseg.utils.launch import (
     prepare_processes,
     use_mixed_precision,
 )
-from c2fseg.utils.low_precision import warn_if_slower
+from c2fseg.utils.low_precision import warn_of_slow_autocast
 
 
 def parse_args(
@@ -67,16 +64,5 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> Non
         check_files(config, 'train', 'val')
         prepare_processes(config, args.launcher)
         runner = build_runner(config)
-        _check_precision(runner)
+        warn_of_slow_autocast(runner.model, 'train')
         runner.train()
-
-
-def _check_precision(runner: Runner) -> None:
-    """Warns where the recipe's mixed precision makes this processor slower."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    settings = getattr(model, 'train_cfg', None)  # stage 1 has the option itself
-    key = 'model.train_cfg.autocast' if settings is not None else 'model.autocast'
-    name = getattr(model if settings is None else settings, 'autocast', None)
-    if name is not None:
-        device = next(model.parameters()).device
-        warn_if_slower(device, getattr(torch, name), f'--cfg-options {key}=None trains without')

@@ -6,6 +6,8 @@ import logging
 
 import torch
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from torch import nn
 
 from c2fseg.benchmarking.peaks import measure_peak
 
@@ -40,3 +42,24 @@ def warn_if_slower(device: torch.device, dtype: torch.dtype, remedy: str) -> boo
         logging.WARNING,
     )
     return True
+
+
+def warn_of_slow_autocast(model: nn.Module, phase: str) -> bool:
+    """As :func:`warn_if_slower`, for the mixed precision that a model's config asks for.
+
+    Args:
+        model: The model of a runner; one without such an option has nothing to warn of.
+        phase: ``train`` or ``test``.
+
+    Returns:
+        Whether there was something to say.
+    """
+    model = model.module if is_model_wrapper(model) else model
+    owner, key = getattr(model, f'{phase}_cfg', None), f'model.{phase}_cfg.autocast'
+    if owner is None and phase == 'train':  # stage 1 and prompts have the option themselves
+        owner, key = model, 'model.autocast'
+    name = getattr(owner, 'autocast', None)
+    if name is None:
+        return False
+    device = next(model.parameters()).device
+    return warn_if_slower(device, getattr(torch, name), f'--cfg-options {key}=None does without')

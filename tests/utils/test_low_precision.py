@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from c2fseg.apis.inference_model import model_for_inference
+from c2fseg.apis.init_model import init_model
 from c2fseg.cli import train
 from c2fseg.utils import low_precision
 
@@ -57,7 +58,7 @@ def test_real_products_are_measured(said) -> None:
 def test_an_inferencer_says_it_when_asked_for_bfloat16(speeds, said, precision) -> None:
     model_for_inference('c2f_general', device='cpu', precision=precision)
     assert len(said) == (precision == 'bfloat16')
-    assert all('leave precision at float32' in line for line in said)
+    assert all(line.endswith('; precision float32 does without') for line in said)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,23 @@ def test_a_training_says_it_and_the_remedy_is_one(
     start = [config, '--work-dir', str(tmp_path)]
     train.main(start)
     assert len(said) == 1
-    assert said[0].endswith(f'; --cfg-options {key}=None trains without')
+    assert said[0].endswith(f'; --cfg-options {key}=None does without')
     train.main([*start, '--cfg-options', f'{key}=None'])
     assert len(said) == 1
     assert len(trained) == 2
+
+
+def test_a_test_says_it_where_its_own_settings_ask_for_it(speeds, said) -> None:
+    plain = init_model('c2f_shapes')
+    low = init_model('c2f_shapes', cfg_options={'model.test_cfg.autocast': 'bfloat16'})
+    # c2f_shapes trains in bfloat16; that is of no matter here, and neither is the tokenizer's own.
+    for model, expected in ((plain, False), (low, True), (init_model('vqgan_shapes'), False)):
+        assert low_precision.warn_of_slow_autocast(model, 'test') == expected
+    assert [line.split('; ')[1] for line in said] == [
+        '--cfg-options model.test_cfg.autocast=None does without'
+    ]
+
+
+def test_what_has_no_such_option_has_no_warning(speeds, said) -> None:
+    assert not low_precision.warn_of_slow_autocast(torch.nn.Linear(1, 1), 'train')
+    assert not low_precision.warn_of_slow_autocast(init_model('trivial_hull_shapes'), 'test')

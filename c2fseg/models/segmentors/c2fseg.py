@@ -141,9 +141,8 @@ class C2FSeg(BaseModel):
         See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
         """
         if not self.is_optimized:
-            encoding = (self.tokenizer.encoder, self.tokenizer.quant_conv)
-            whole = () if self.test_cfg.encode_autocast else encoding
-            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, whole)
+            exact = () if self.test_cfg.encode_autocast else self.tokenizer.encoding_parts
+            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, exact)
             self.is_optimized = True
         return self
 
@@ -313,7 +312,9 @@ class C2FSeg(BaseModel):
     def _condition(self, inputs: dict[str, Tensor], frame_valid: Tensor | None) -> Condition:
         """What the decoding starts from."""
         visible = inputs['visible_mask']
-        with autocast_context(visible.device, self.test_cfg.encoding):
+        device = visible.device.type
+        low = self.test_cfg.encode_autocast and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=low):  # in the dtype of the context around it
             visible_tokens = self._encode(visible)
         feats = self.extract_feats(inputs)
         last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, TypeVar
@@ -165,14 +166,9 @@ class TestSettings(_Settings):
         """The dtype that ``autocast`` names, ``None`` without."""
         return None if self.autocast is None else _AUTOCAST_DTYPES[self.autocast]
 
-    @property
-    def encoding(self) -> str | None:
-        """What ``autocast`` is while the visible mask becomes tokens."""
-        return self.autocast if self.encode_autocast else None
 
-
-def autocast_context(device: torch.device, dtype: str | None) -> torch.autocast:
-    """Mixed precision on ``device``, or a context that does nothing when ``dtype`` is ``None``."""
+def autocast_context(device: torch.device, dtype: str | None) -> AbstractContextManager:
+    """Mixed precision on ``device``; ``None`` leaves what an AMP wrapper outside has set."""
     if dtype is None:
-        return torch.autocast(device.type, enabled=False)
+        return nullcontext()
     return torch.autocast(device.type, dtype=_AUTOCAST_DTYPES[dtype])

@@ -129,6 +129,11 @@ class MaskAutoencoder(BaseModule):
         """The decoder's last convolution: where the adaptive weight is measured."""
         return self.decoder.conv_out
 
+    @property
+    def encoding_parts(self) -> tuple[nn.Module, ...]:
+        """What turns a mask into the latent map whose vectors become tokens."""
+        return self.encoder, self.quant_conv
+
     @torch.no_grad()
     def encode(self, mask: Tensor) -> Tensor:
         """Mask to tokens; the same in training and evaluation mode, counts no use of the codes.

@@ -233,6 +233,42 @@ def test_autocast_at_test_time_stays_close():
     assert plain.complete(inputs)['amodal'].dtype == fast.complete(inputs)['amodal'].dtype
 
 
+def _watch_dtypes(module: torch.nn.Module) -> set[torch.dtype]:
+    """Fills up with the dtypes that convolutions and linear layers give from here on."""
+    found: set[torch.dtype] = set()
+    for child in module.modules():
+        if isinstance(child, torch.nn.Conv2d | torch.nn.Linear):
+            child.register_forward_hook(lambda layer, inputs, out: found.add(out.dtype))
+    return found
+
+
+@pytest.mark.parametrize('outer', [False, True], ids=['alone', 'in an AMP wrapper'])
+@pytest.mark.parametrize('autocast', [None, 'bfloat16'])
+def test_mixed_precision_in_training_is_that_of_the_model_or_of_the_wrapper(autocast, outer):
+    model = tiny_model(train_cfg=dict(autocast=autocast))
+    parts = (model.backbone, model.transformer, model.refiner)
+    found = [_watch_dtypes(part) for part in parts]
+    with torch.autocast('cpu', dtype=torch.bfloat16, enabled=outer):
+        total, _ = model.parse_losses(run_loss(model, tiny_batch()))
+    low = outer or autocast is not None
+    assert found == [{torch.bfloat16 if low else torch.float32}] * len(parts)
+    assert total.dtype == torch.float32
+
+
+@pytest.mark.parametrize('outer', [False, True], ids=['alone', 'in a context'])
+@pytest.mark.parametrize('encode_autocast', [False, True])
+@pytest.mark.parametrize('autocast', [None, 'bfloat16'])
+def test_visible_tokens_are_found_in_float32_unless_asked(autocast, encode_autocast, outer):
+    settings = dict(autocast=autocast, encode_autocast=encode_autocast)
+    model = tiny_model(test_cfg=settings).eval()
+    encoding, rest = _watch_dtypes(model.tokenizer.encoder), _watch_dtypes(model.transformer)
+    with torch.autocast('cpu', dtype=torch.bfloat16, enabled=outer):
+        model.test_step(tiny_batch(with_gt=False))
+    low = outer or autocast is not None
+    assert rest == {torch.bfloat16 if low else torch.float32}
+    assert encoding == {torch.bfloat16 if low and encode_autocast else torch.float32}
+
+
 def _save_tokenizer(tmp_path, change=None):
     torch.manual_seed(9)
     state = tiny_model().tokenizer.state_dict()
