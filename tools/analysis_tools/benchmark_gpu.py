@@ -42,6 +42,7 @@ from c2fseg.benchmarking.throughput import (
     predict_row,
     train_row,
 )
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.measure import environment
 
@@ -268,4 +269,5 @@ def write_page(page: dict[str, Any], folder: Path) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     sys.exit(main())

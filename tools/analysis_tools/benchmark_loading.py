@@ -39,6 +39,7 @@ from mmengine.runner import Runner
 from c2fseg.benchmarking.made_data import make_data
 from c2fseg.datasets import SampleDraw
 from c2fseg.registry import DATA_SAMPLERS, DATASETS
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.utils.slow_progress import track_if_slow
@@ -230,4 +231,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

@@ -26,6 +26,7 @@ import torch
 from c2fseg.apis import init_model
 from c2fseg.export import OnnxC2FSeg
 from c2fseg.export.parts import example_inputs
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.hashing import hash_file
@@ -133,4 +134,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

@@ -37,6 +37,7 @@ from c2fseg.evaluation.functional.coco_objects import Detection, TruthObject
 from c2fseg.evaluation.scoring import open_truth
 from c2fseg.mask_sources import MMDetMaskSource
 from c2fseg.models.segmentors.trivial_predictor import fill_convex_hull
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.utils.slow_progress import track_if_slow
@@ -265,4 +266,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()

@@ -34,6 +34,7 @@ from c2fseg.evaluation.functional import mask_iou
 from c2fseg.mask_sources import BaseMaskSource, BoxPromptSource, Picture, PointPromptSource
 from c2fseg.registry import DATASETS, MASK_SOURCES
 from c2fseg.structures import decode_mask, masks_to_boxes
+from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.checkpoint import write_whole
 from c2fseg.utils.launch import UserError, check_files, one_sentence_errors
 
@@ -230,4 +231,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+    keep_freed_memory()
     main()
