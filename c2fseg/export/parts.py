@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from c2fseg.models.data_preprocessors import AmodalDataPreprocessor
 from c2fseg.models.segmentors.c2fseg import C2FSeg
+from c2fseg.models.segmentors.predictions import enlarge
 from c2fseg.models.tokenizers import MaskAutoencoder
 
 PARTS = ('encoder', 'step', 'decoder')
@@ -119,7 +120,8 @@ class DecoderPart(nn.Module):
             rows = state.flatten(0, 1).transpose(1, 2)  # (N*T,D,L)
             options['state'] = rows.unflatten(2, grid)  # (N*T,D,gh,gw)
         refined = self.model.refiner(feats, coarse.to(dtype), **options)
-        visible, amodal = (self._enlarge(logits) for logits in refined)  # (N*T,1,h,w) each
+        size, how = self.model.tokenizer.mask_size, self.model.test_cfg.upsample
+        visible, amodal = (enlarge(logits, size, how) for logits in refined)  # (N*T,1,h,w) each
         return (
             coarse[:, 0].unflatten(0, batch),
             visible[:, 0].unflatten(0, batch),
@@ -132,13 +134,6 @@ class DecoderPart(nn.Module):
         codes = F.embedding(tokens, tokenizer.quantizer.codebook)  # (M,L,C)
         codes = codes.transpose(1, 2).unflatten(2, tokenizer.grid_size)  # (M,C,gh,gw)
         return tokenizer.activate(tokenizer.decoder(tokenizer.post_quant_conv(codes)))
-
-    def _enlarge(self, logits: Tensor) -> Tensor:
-        """Probabilities at the size of the crop from logits (M,1,h',w')."""
-        mode = self.model.test_cfg.upsample
-        size = self.model.tokenizer.mask_size
-        align = False if mode == 'bilinear' else None
-        return F.interpolate(logits.float(), size, mode=mode, align_corners=align).sigmoid()
 
 
 def decoder_inputs(model: C2FSeg) -> tuple[str, ...]:

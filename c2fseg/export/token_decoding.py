@@ -11,6 +11,7 @@ import numpy as np
 PredictLogits = Callable[[np.ndarray], np.ndarray]
 
 _TINY = np.finfo(np.float32).tiny
+_SHARES = np.float32(2**30)
 
 
 class Noise(NamedTuple):
@@ -100,8 +101,9 @@ def _sample(
         choice = log_p.argmax(axis=-1)[..., None]  # (N,T,L,1)
         spread = np.float32(0)
     else:
-        ends = np.exp(log_p).cumsum(axis=-1)[..., :-1]  # (N,T,L,candidates-1)
-        choice = (ends <= noise.choice[:, step, ..., None]).sum(axis=-1, keepdims=True)
+        ends = (np.exp(log_p) * _SHARES).astype(np.int64).cumsum(axis=-1)[..., :-1]
+        drawn = (noise.choice[:, step, ..., None] * _SHARES).astype(np.int64)  # (N,T,L,1)
+        choice = (ends <= drawn).sum(axis=-1, keepdims=True)
         spread = np.float32(scale) * noise.confidence[:, step]
     log_p = np.take_along_axis(log_p, choice, -1)[..., 0]
     return np.take_along_axis(ids, choice, -1)[..., 0], log_p + spread

@@ -17,6 +17,8 @@ Generators = torch.Generator | Sequence[torch.Generator] | None
 
 # Keeps 256 * 0.5 at 128 when the schedule returns 0.49999999.
 _ROUNDING = 1e-6
+# Parts that the probability of all candidates is cut into, more than single precision can tell.
+_SHARES = 2**30
 
 
 class _Noise(NamedTuple):
@@ -150,8 +152,10 @@ class ParallelDecoder:
         # rounding would change the choice wherever it swaps two that are nearly as likely.
         ids = ids.sort(dim=-1).values
         log_p = logits.gather(-1, ids).log_softmax(dim=-1)
-        ends = log_p.exp().cumsum(dim=-1)[..., :-1]  # (N,T,L,candidates-1)
-        choice = (ends <= noise.choice[:, step, ..., None]).sum(dim=-1, keepdim=True)  # (N,T,L,1)
+        # Whole numbers: they add up to the same in any order, on any device.
+        ends = (log_p.exp() * _SHARES).long().cumsum(dim=-1)[..., :-1]  # (N,T,L,candidates-1)
+        drawn = (noise.choice[:, step, ..., None] * _SHARES).long()  # (N,T,L,1)
+        choice = (ends <= drawn).sum(dim=-1, keepdim=True)  # (N,T,L,1)
         log_p = log_p.gather(-1, choice).squeeze(-1)  # (N,T,L)
         scale = self.temperature * (1 - step / self.num_steps)
         return ids.gather(-1, choice).squeeze(-1), log_p + scale * noise.confidence[:, step]

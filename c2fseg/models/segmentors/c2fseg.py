@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from c2fseg.models.decoding import ParallelDecoder
 from c2fseg.models.segmentors.derived_options import with_derived
@@ -19,7 +18,7 @@ from c2fseg.models.segmentors.hypotheses import (
     object_generators,
 )
 from c2fseg.models.segmentors.initial_weights import load_initial_weights
-from c2fseg.models.segmentors.predictions import write_hypotheses, write_masks
+from c2fseg.models.segmentors.predictions import enlarge, write_hypotheses, write_masks
 from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
 from c2fseg.models.segmentors.stage_losses import (
@@ -141,15 +140,19 @@ class C2FSeg(BaseModel):
         See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
         """
         if not self.is_optimized:
-            exact = () if self.test_cfg.encode_autocast else self.tokenizer.encoding_parts
+            # A tokenizer that does not say what encodes is left in full precision as a whole.
+            encoding = getattr(self.tokenizer, 'encoding_parts', (self.tokenizer,))
+            exact = () if self.test_cfg.encode_autocast else encoding
             optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, exact)
             self.is_optimized = True
         return self
 
     def compile_parts(self, **options: Any) -> C2FSeg:
         """Let torch compile the parts at their first call; ``options`` of :func:`torch.compile`."""
-        for part in (self.backbone, self.refiner, self.tokenizer.encoder, self.tokenizer.decoder):
-            part.compile(**options)
+        coders = [getattr(self.tokenizer, name, None) for name in ('encoder', 'decoder')]
+        for part in (self.backbone, self.refiner, *coders):
+            if isinstance(part, nn.Module):
+                part.compile(**options)
         self.transformer.predict_tokens = torch.compile(self.transformer.predict_tokens, **options)
         return self
 
@@ -216,7 +219,8 @@ class C2FSeg(BaseModel):
         valid = stack_frame_valid(data_samples, visible.device)  # (N,T) or None
         with autocast_context(visible.device, cfg.autocast):
             # One pass for both masks: twice the work of a batch in half the calls.
-            visible_tokens, target = self._encode(torch.cat([visible, amodal_gt])).chunk(2)
+            masks = torch.cat([visible, amodal_gt])  # (2N,T,1,h,w)
+            visible_tokens, target = self._encode(masks, cfg.encode_autocast).chunk(2)
             ratio = mask_ratio(target, self.decoder.scheduler, cfg)
             tokens, hidden = hide_tokens(target, ratio, self.mask_token)
             feats = self.extract_feats(inputs)
@@ -312,10 +316,7 @@ class C2FSeg(BaseModel):
     def _condition(self, inputs: dict[str, Tensor], frame_valid: Tensor | None) -> Condition:
         """What the decoding starts from."""
         visible = inputs['visible_mask']
-        device = visible.device.type
-        low = self.test_cfg.encode_autocast and torch.is_autocast_enabled(device)
-        with torch.autocast(device, enabled=low):  # in the dtype of the context around it
-            visible_tokens = self._encode(visible)
+        visible_tokens = self._encode(visible, self.test_cfg.encode_autocast)
         feats = self.extract_feats(inputs)
         last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
         embedded = self.transformer.embed_condition(last, visible_tokens)
@@ -342,7 +343,8 @@ class C2FSeg(BaseModel):
         )
         coarse = self._decode(tokens)
         refined = self._refine(feats, coarse, visible, state)
-        masks = dict(zip(('visible', 'amodal'), (self._enlarge(x, visible) for x in refined)))
+        size, how = visible.shape[-2:], self.test_cfg.upsample
+        masks = dict(zip(('visible', 'amodal'), (enlarge(x, size, how) for x in refined)))
         masks = dict(coarse=coarse, **masks)
         batch = visible.shape[:2]
         return {name: value[:, 0].unflatten(0, batch) for name, value in masks.items()}  # (N,T,h,w)
@@ -371,9 +373,12 @@ class C2FSeg(BaseModel):
             )
         return feats
 
-    def _encode(self, masks: Tensor) -> Tensor:
-        """Tokens (N,T,L) of masks (N,T,1,h,w)."""
-        return self.tokenizer.encode(masks.flatten(0, 1)).unflatten(0, masks.shape[:2])  # (N,T,L)
+    def _encode(self, masks: Tensor, autocast: bool) -> Tensor:
+        """Tokens (N,T,L) of masks (N,T,1,h,w), found in float32 unless in the autocast around."""
+        device = masks.device.type
+        with torch.autocast(device, enabled=autocast and torch.is_autocast_enabled(device)):
+            tokens = self.tokenizer.encode(masks.flatten(0, 1))  # (N*T,L)
+        return tokens.unflatten(0, masks.shape[:2])
 
     def _decode(self, tokens: Tensor) -> Tensor:
         """Coarse masks (N*T,1,h,w), float32, of tokens (N,T,L); no gradient."""
@@ -391,10 +396,3 @@ class C2FSeg(BaseModel):
             state = state.flatten(0, 1).transpose(1, 2)  # (N*T,D,L)
             options['state'] = state.unflatten(2, tuple(self.tokenizer.grid_size))  # (N*T,D,gh,gw)
         return self.refiner(feats, coarse, **options)
-
-    def _enlarge(self, logits: Tensor, like: Tensor) -> Tensor:
-        """Probabilities at the size of the crop from logits (N*T,1,h',w')."""
-        align = False if self.test_cfg.upsample == 'bilinear' else None
-        return F.interpolate(
-            logits.float(), size=like.shape[-2:], mode=self.test_cfg.upsample, align_corners=align
-        ).sigmoid()

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from c2fseg.models.segmentors.hypotheses import weigh_hypotheses
 from c2fseg.models.segmentors.settings import TestSettings
 from c2fseg.structures import AmodalDataSample, paste_masks
+
+
+def enlarge(logits: Tensor, size: Sequence[int], mode: str) -> Tensor:
+    """Refined logits to probabilities at the size of the crop.
+
+    Args:
+        logits: (M,1,h',w').
+        size: (h,w).
+        mode: ``nearest`` or ``bilinear``.
+
+    Returns:
+        (M,1,h,w), float32.
+    """
+    align = False if mode == 'bilinear' else None
+    grown = F.interpolate(logits.float(), tuple(size), mode=mode, align_corners=align)
+    return grown.sigmoid()
 
 
 def paste_crops(

@@ -71,6 +71,9 @@ class TrainSettings(_Settings):
             published, leaves it out.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass; losses are
             float32 in any case.
+        encode_autocast: Turn masks into tokens in that dtype too. Faster, but rounding then moves
+            a few tokens in a hundred to a neighbouring code, and the model learns from others than
+            it meets in a test.
     """
 
     min_mask_ratio: float = 0.5
@@ -85,12 +88,14 @@ class TrainSettings(_Settings):
     amodal_weight: float = 1.0
     consistency_weight: float = 0.0
     autocast: str | None = None
+    encode_autocast: bool = False
 
     def __post_init__(self) -> None:
         self._check_choice('mask_ratio_per', ('batch', 'object'))
         self._check_choice('token_positions', ('all', 'masked'))
         self._check_choice('refine_loss', ('bce', 'bce_dice'))
         self._check_choice('refine_size', ('crop', 'logits'))
+        self._check_choice('encode_autocast', (False, True))
         self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
         if not 0 <= self.min_mask_ratio <= 1:
             raise ValueError(

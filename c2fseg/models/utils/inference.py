@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from mmcv.cnn import fuse_conv_bn
 from torch import nn
+
+from c2fseg.models.utils.fold_batch_norm import fold_batch_norm
 
 # Layers whose products dominate, and that autocast would give weights of low precision anyway.
 _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -23,7 +24,8 @@ def optimize_for_inference(
     depends on weights alone is computed once (every child with a ``prepare_inference`` is asked
     to), and with a ``dtype`` the weights of convolutions and linear layers are kept in it, where
     autocast would convert them in every call. Afterwards the module has other parameters than the
-    class it was built from: it can neither be trained nor loaded into.
+    class it was built from: it can neither be trained nor loaded into, and with a ``dtype`` its
+    parts are to be called inside autocast.
 
     Args:
         module: In eval mode.
@@ -39,12 +41,13 @@ def optimize_for_inference(
             f'optimize_for_inference: {type(module).__name__} is in training mode; call eval() '
             'first, and keep the model that is still to be trained'
         )
-    fuse_conv_bn(module)
+    fold_batch_norm(module)
+    for child in list(module.modules()):
+        if hasattr(child, 'prepare_inference'):
+            child.prepare_inference()
     module.requires_grad_(False)
     module.to(memory_format=torch.channels_last)
     kept = {child for part in full_precision for child in part.modules()}
     for child in module.modules():
-        if hasattr(child, 'prepare_inference'):
-            child.prepare_inference()
         if dtype is not None and isinstance(child, _PRODUCTS) and child not in kept:
             child.to(dtype)

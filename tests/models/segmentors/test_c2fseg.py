@@ -243,15 +243,20 @@ def _watch_dtypes(module: torch.nn.Module) -> set[torch.dtype]:
 
 
 @pytest.mark.parametrize('outer', [False, True], ids=['alone', 'in an AMP wrapper'])
+@pytest.mark.parametrize('encode_autocast', [False, True])
 @pytest.mark.parametrize('autocast', [None, 'bfloat16'])
-def test_mixed_precision_in_training_is_that_of_the_model_or_of_the_wrapper(autocast, outer):
-    model = tiny_model(train_cfg=dict(autocast=autocast))
-    parts = (model.backbone, model.transformer, model.refiner)
+def test_mixed_precision_in_training_is_that_of_the_model_or_of_the_wrapper(
+    autocast, encode_autocast, outer
+):
+    model = tiny_model(train_cfg=dict(autocast=autocast, encode_autocast=encode_autocast))
+    parts = (model.backbone, model.transformer, model.refiner, model.tokenizer.decoder)
     found = [_watch_dtypes(part) for part in parts]
+    encoding = _watch_dtypes(model.tokenizer.encoder)
     with torch.autocast('cpu', dtype=torch.bfloat16, enabled=outer):
         total, _ = model.parse_losses(run_loss(model, tiny_batch()))
     low = outer or autocast is not None
     assert found == [{torch.bfloat16 if low else torch.float32}] * len(parts)
+    assert encoding == {torch.bfloat16 if low and encode_autocast else torch.float32}
     assert total.dtype == torch.float32
 
 

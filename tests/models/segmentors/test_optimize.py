@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModule
 from torch import nn
 
 from c2fseg.apis.init_model import init_model
 from c2fseg.benchmarking.inputs import drawn_batches
 from c2fseg.evaluation.functional import mask_iou
+from c2fseg.models.backbones import ResNet
 from c2fseg.models.utils import optimize_for_inference
+from c2fseg.models.utils.fold_batch_norm import fold_batch_norm
+from c2fseg.registry import TOKENIZERS
+from tests.models.segmentors.tiny import SIDE, tiny_batch, tiny_model
 
 
 def random_model(name: str, **options: object) -> nn.Module:
@@ -145,3 +150,102 @@ def test_cannot_be_trained_or_loaded_afterwards() -> None:
 def test_training_mode_is_refused() -> None:
     with pytest.raises(RuntimeError, match='call eval'):
         optimize_for_inference(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)))
+
+
+class PatchTokenizer(BaseModule):
+    """What the role asks for and no more: it has no encoder and no decoder of its own."""
+
+    codebook_size, grid_size, mask_size = 16, (4, 4), (SIDE, SIDE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.code = nn.Conv2d(1, 1, SIDE // 4, stride=SIDE // 4)
+
+    def encode(self, mask: torch.Tensor) -> torch.Tensor:
+        return (self.code(mask).sigmoid().flatten(1) * 15).round().long()
+
+    def decode(self, tokens: torch.Tensor) -> torch.Tensor:
+        grey = tokens.float().unflatten(1, (1, *self.grid_size)) / 15
+        return nn.functional.interpolate(grey, size=self.mask_size)
+
+
+@pytest.mark.parametrize('encode_autocast', [False, True])
+def test_a_tokenizer_of_another_kind(encode_autocast: bool, monkeypatch) -> None:
+    monkeypatch.setitem(TOKENIZERS._module_dict, 'PatchTokenizer', PatchTokenizer)
+    settings = dict(autocast='bfloat16', encode_autocast=encode_autocast)
+    model = tiny_model(tokenizer=dict(type='PatchTokenizer'), test_cfg=settings).eval()
+    model.optimize_for_inference()
+    batch = tiny_batch(with_gt=False)
+    before = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
+    model.compile_parts(backend='eager')
+    after = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
+    for first, second in zip(before, after):
+        assert first.std() > 0
+        torch.testing.assert_close(first, second, rtol=0.02, atol=0.02)
+
+
+class TestFolding:
+    """What is folded, and that nothing else is: outputs stay the same."""
+
+    @staticmethod
+    def check(module: nn.Module, left: int, channels: int = 3) -> None:
+        """Outputs before and after, with statistics at random; ``left`` norms stay."""
+        torch.manual_seed(0)
+        for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm2d)):
+            for values, low, high in (
+                (norm.running_mean, -0.5, 0.5),
+                (norm.running_var, 0.5, 2.0),
+                (norm.weight, 0.5, 1.5),
+                (norm.bias, -0.5, 0.5),
+            ):
+                nn.init.uniform_(values, low, high)
+        x = torch.randn(2, channels, 32, 32)
+        module.eval()
+        before = module(x)
+        fold_batch_norm(module)
+        torch.testing.assert_close(module(x), before, rtol=1e-4, atol=1e-4)
+        assert sum(isinstance(m, nn.BatchNorm2d) for m in module.modules()) == left
+
+    @pytest.mark.parametrize('depth', [18, 50])
+    def test_residual_networks(self, depth: int) -> None:
+        # The bottleneck of depth 50 holds its layers in another order than it calls them.
+        self.check(ResNet(depth), left=0)
+
+    def test_a_convolution_whose_output_something_else_reads_too(self) -> None:
+        class Fork(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                y = self.conv(x)
+                return y + self.norm(y)
+
+        self.check(Fork(), left=1)
+
+    def test_a_convolution_that_is_called_twice(self) -> None:
+        class Twice(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return self.norm(self.conv(self.conv(x)))
+
+        self.check(Twice(), left=1)
+
+    def test_a_convolution_that_two_modules_hold(self) -> None:
+        conv = nn.Conv2d(3, 3, 1)
+        one, two = (nn.Sequential(conv, nn.BatchNorm2d(3)) for _ in range(2))
+        self.check(nn.Sequential(one, two), left=2)
+
+    def test_a_module_that_cannot_be_traced(self) -> None:
+        class Data(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return self.norm(self.conv(x)) if x.sum() != 0 else x
+
+        self.check(Data(), left=1)
