@@ -8,9 +8,16 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from c2fseg.apis.init_model import find_device, init_model, load_config, load_weights
+from c2fseg.apis.init_model import (
+    find_device,
+    init_model,
+    load_config,
+    load_weights,
+    register_components,
+)
 from c2fseg.apis.model_files import find_weights
 from c2fseg.models.segmentors import C2FSeg
+from c2fseg.registry import MODELS
 from c2fseg.utils.low_precision import warn_if_slower
 
 PRECISIONS = ('float32', 'bfloat16')
@@ -57,7 +64,7 @@ def model_for_inference(
             )
         return _given(model, weights, device)
     cfg = load_config(model)
-    if (precision or compiled) and cfg.model.type not in ('C2FSeg', 'c2fseg.C2FSeg'):
+    if (precision or compiled) and not builds_c2fseg(cfg):
         raise ValueError(f'{cfg.model.type} has neither a precision to choose nor parts to compile')
     if precision is not None:
         autocast = None if precision == 'float32' else precision
@@ -75,6 +82,24 @@ def model_for_inference(
         warn_if_slower(device, built.test_cfg.autocast_dtype, 'precision float32 does without')
     built.optimize_for_inference()
     return built.compile_parts() if compiled else built
+
+
+def builds_c2fseg(cfg: Config) -> bool:
+    """Tell whether the model of a config is a C2FSeg, or of a class derived from it.
+
+    Args:
+        cfg: The config; its components are registered, and its scope becomes the default.
+
+    Returns:
+        Whether it is.
+
+    Raises:
+        RuntimeError: There is no such class.
+    """
+    register_components(cfg)
+    kind = cfg.model.type
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(found, type) and issubclass(found, C2FSeg)
 
 
 def _given(

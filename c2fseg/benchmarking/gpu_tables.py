@@ -32,7 +32,7 @@ def format_row(row: dict[str, Any]) -> str:
         return text + row['status']
     return text + (
         f'{row["objects_per_second"]:>9.1f}/s {row["fraction_of_peak"]:>6.1%} of the peak '
-        f'{row["peak_memory_mb"]:>8.0f} MB, warm-up {row["warm_up_seconds"]:.1f} s'
+        f'{_megabytes(row):>11}, warm-up {row["warm_up_seconds"]:.1f} s'
     )
 
 
@@ -79,8 +79,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f'{low:.1f}..{high:.1f}',
         f'{row["gflop_per_object"]:.2f}',
         f'{row["fraction_of_peak"]:.1%}',
-        f'{row["peak_memory_mb"]:,.0f} MB',
+        _megabytes(row),
     ]
+
+
+def _megabytes(row: dict[str, Any]) -> str:
+    memory = row['peak_memory_mb']
+    return '-' if memory is None else f'{memory:,.0f} MB'
 
 
 def _line(cells: Any) -> str:

@@ -11,11 +11,11 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 
 from c2fseg.apis.pipeline import InferencePipeline
+from c2fseg.benchmarking.made_data import IMAGE_SIZE
 from c2fseg.datasets.synthetic import make_scene, split_families
 from c2fseg.structures import AmodalDataSample
 
-IMAGE_SIZE = (375, 1242)  # (H, W) of a KITTI picture: what the masks are pasted into
-BOX = (300, 100, 500, 250)  # xyxy, inside IMAGE_SIZE
+BOX = (300, 100, 500, 250)  # xyxy, inside IMAGE_SIZE, into which the masks are pasted
 
 
 class InputSizeError(ValueError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from c2fseg.utils.slow_progress import track_if_slow
 
-SIZE = (375, 1242)  # (H, W) of a KITTI picture
+IMAGE_SIZE = (375, 1242)  # (H, W) of a KITTI picture
 # Standard deviations, in grey values, of the parts of a made picture: from the coarsest layer of
 # smooth noise to the finest. A PNG of it takes as many bytes as one of KITTI, about 0.85 MB.
 LAYERS = ((96, 45.0), (24, 20.0), (6, 9.0))
@@ -19,7 +19,7 @@ GRAIN = 3.0
 CORNERS = 48
 
 
-def make_picture(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
+def make_picture(rng: np.random.Generator, size: tuple[int, int] = IMAGE_SIZE) -> np.ndarray:
     """Draws smooth noise of several scales with grain on it: BGR uint8 (H, W, 3)."""
     height, width = size
     picture = np.full((height, width, 3), 118.0, np.float32)
@@ -32,7 +32,7 @@ def make_picture(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.n
     return picture.clip(0, 255).astype(np.uint8)
 
 
-def make_outline(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
+def make_outline(rng: np.random.Generator, size: tuple[int, int] = IMAGE_SIZE) -> np.ndarray:
     """Draws a smooth closed outline of a car's size: float (CORNERS, 2), x before y."""
     height, width = size
     radii = rng.uniform(30, 150), rng.uniform(25, 100)
@@ -62,14 +62,15 @@ def make_data(folder: Path, images: int, objects: int, seed: int, suffix: str = 
             amodal = make_outline(rng)
             centre = amodal.mean(axis=0)
             visible = amodal.copy()
-            # The lower left quarter lies behind something.
+            # The upper left quarter lies behind something.
             visible[(amodal < centre).all(axis=1)] = centre
             entry = {'id': len(entries), 'image_id': number, 'category_id': 1}
             entry |= {'a_segm': [amodal.ravel().tolist()], 'i_segm': [visible.ravel().tolist()]}
             entries.append(entry)
+    height, width = IMAGE_SIZE
     content = {
         'images': [
-            {'id': number, 'file_name': name, 'height': SIZE[0], 'width': SIZE[1]}
+            {'id': number, 'file_name': name, 'height': height, 'width': width}
             for number, name in enumerate(names)
         ],
         'categories': [{'id': 1, 'name': 'thing'}],

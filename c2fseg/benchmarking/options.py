@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,16 @@ from mmengine import DictAction
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 # Keys of a variant that are options of the benchmark; all others are keys of the config.
 VARIANT_KEYS = ('batch_size', 'checkpoint', 'compile', 'dtype', 'optimize')
+# Keys of the config that the dtype sets.
+_DTYPE_KEYS = ('model.test_cfg.autocast', 'model.train_cfg.autocast')
+
+
+class OptionError(ValueError):
+    """An option of a measurement does not exist, or does not fit."""
+
+
+def _is_dtype(value: Any) -> bool:
+    return value in list(DTYPES)  # unlike a dict, a list can be asked for any value
 
 
 def _is_flag(value: Any) -> bool:
@@ -24,7 +34,7 @@ def _is_count(value: Any) -> bool:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    'dtype': (DTYPES.__contains__, ' or '.join(DTYPES)),
+    'dtype': (_is_dtype, ' or '.join(DTYPES)),
     'compile': (_is_flag, 'true or false'),
     'optimize': (_is_flag, 'true or false'),
     'batch_size': (_is_count, 'a whole number of at least 1'),
@@ -45,7 +55,10 @@ class SubjectOptions:
         optimize: Optimize it for inference, as :class:`AmodalInferencer` does.
         compile: Compile its parts.
         checkpoint: Weights; None for random ones.
-        cfg_options: Values of the config to override, keys with dots.
+        cfg_options: Values of the config to override, keys with dots; ``dtype`` sets autocast.
+
+    Raises:
+        OptionError: ``cfg_options`` has a key that ``dtype`` sets.
     """
 
     config: str
@@ -59,6 +72,23 @@ class SubjectOptions:
     checkpoint: str | None = None
     cfg_options: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        taken = [key for key in _dotted(self.cfg_options) if key in _DTYPE_KEYS]
+        if taken:
+            raise OptionError(
+                f'{self.name}: {", ".join(taken)} cannot be given, since the dtype sets it: use '
+                '--dtype (--dtypes of benchmark_gpu.py), or dtype=bfloat16 in a --variant'
+            )
+
+
+def _dotted(values: Mapping[str, Any], start: str = '') -> Iterator[str]:
+    """Keys with dots of all values, those inside mappings too."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f'{start}{key}.')
+        else:
+            yield f'{start}{key}'
+
 
 def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Reads ``NAME KEY=VALUE ...``.
@@ -70,11 +100,12 @@ def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         The name, and values by key.
 
     Raises:
-        ValueError: There is no pair, or a value does not fit its key.
+        OptionError: There is no pair, a key is one that all variants share, or a value does not
+            fit its key.
     """
     name, *pairs = words
     if '=' in name or not pairs or not all('=' in pair for pair in pairs):
-        raise ValueError(
+        raise OptionError(
             f'--variant takes a name and pairs, such as: --variant bf16 dtype=bfloat16; got '
             f'{" ".join(words)!r}'
         )
@@ -82,9 +113,16 @@ def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     holder = argparse.Namespace()
     DictAction(['--values'], 'values')(argparse.ArgumentParser(), holder, pairs)
     values: dict[str, Any] = holder.values
+    shared = [one.name for one in fields(SubjectOptions) if one.name not in VARIANT_KEYS]
+    refused = [key for key in values if key in shared]
+    if refused:
+        raise OptionError(
+            f'--variant {name}: {", ".join(refused)} cannot vary; a variant takes '
+            f'{", ".join(VARIANT_KEYS)}, and keys of the config such as model.decoder.num_steps'
+        )
     for key, (fits, wanted) in _CHECKS.items():
         if key in values and not fits(values[key]):
-            raise ValueError(f'--variant {name}: {key} must be {wanted}, got {values[key]!r}')
+            raise OptionError(f'--variant {name}: {key} must be {wanted}, got {values[key]!r}')
     return name, values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from c2fseg.utils.measure import GIGA, PartClock
+from c2fseg.benchmarking.measure import GIGA, PartClock
 
 # Side of the matrices and products between two readings of the clock: enough to fill a GPU.
 _PRODUCTS = {'cpu': (2048, 1), 'cuda': (8192, 10)}
@@ -13,16 +13,14 @@ _COPIES = {'cpu': (256 * 1024**2, 1), 'cuda': (1024**3, 10)}
 _TRIES = 3
 
 
-def measure_peak(device: torch.device, dtype: torch.dtype, side: int | None = None) -> float:
+def measure_peak(device: torch.device, dtype: torch.dtype) -> float:
     """Returns the GFLOP per second of products of square matrices, the best of three tries.
 
     Args:
         device: Where they are computed, with the threads and settings that torch has now.
         dtype: Of the matrices.
-        side: Of the matrices; None takes one that is large enough for the device.
     """
-    usual, products = _PRODUCTS[device.type]
-    size = side or usual
+    size, products = _PRODUCTS[device.type]
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in 'lr')
     out = left @ right
     work = 2 * size**3 * products / GIGA

@@ -16,12 +16,9 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import Tensor, nn
 
-from c2fseg.apis.init_model import init_model, load_config
+from c2fseg.apis.init_model import init_model
 from c2fseg.benchmarking.inputs import drawn_batches, find_crop_size, make_batch
-from c2fseg.benchmarking.options import SubjectOptions
-from c2fseg.benchmarking.traffic import TrafficCounter
-from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.measure import (
+from c2fseg.benchmarking.measure import (
     GIGA,
     PartClock,
     count_flops,
@@ -29,6 +26,10 @@ from c2fseg.utils.measure import (
     instrumented,
     resident_peak_mb,
 )
+from c2fseg.benchmarking.options import SubjectOptions
+from c2fseg.benchmarking.subject_config import load_subject_config
+from c2fseg.benchmarking.traffic import TrafficCounter
+from c2fseg.utils.allocator import keep_freed_memory
 
 MEGA = 1e6
 OTHER = 'other'
@@ -43,16 +44,13 @@ class Subject:
 
     Raises:
         SystemExit: The model has not the parts of stage 2, or cannot do what is asked for.
+        OptionError: The config has no such key, or the model cannot run in the dtype.
         InputSizeError: No pipeline of the config says how large the crops are.
         CheckpointError: The checkpoint does not fit.
     """
 
     def __init__(self, options: SubjectOptions) -> None:
-        cfg = load_config(options.config, options.cfg_options)
-        if cfg.model.type in ('C2FSeg', 'c2fseg.C2FSeg'):
-            autocast = None if options.dtype == 'float32' else options.dtype
-            for key in ('train_cfg', 'test_cfg'):
-                cfg.model[key] = dict(cfg.model.get(key) or {}, autocast=autocast)
+        cfg = load_subject_config(options)
         self.options, self.cfg = options, cfg
         self.device = torch.device(options.device)
         self.model = self._build()
@@ -341,5 +339,6 @@ def _memory_of_one(options: SubjectOptions, threads: int) -> float:
     if options.compile:
         subject.compile()
     subject.predict()
-    on_gpu = subject.device.type == 'cuda'
-    return torch.cuda.max_memory_allocated() / MEGA if on_gpu else resident_peak_mb()
+    if subject.device.type != 'cuda':
+        return resident_peak_mb()
+    return torch.cuda.max_memory_allocated(subject.device) / MEGA

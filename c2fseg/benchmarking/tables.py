@@ -118,8 +118,8 @@ def format_ratios(name: str, ratios: dict[str, Any], rounds: int) -> str:
         )
     if ratios['train_seconds'] is not None:
         lines.append(f'{"training step":<22}{_spread(ratios["train_seconds"])}')
-    lines.append(f'{"peak memory":<22}{ratios["peak_memory"]:>9.3f}')
-    lines.append(f'{"parameters":<22}{ratios["parameters"]:>9.3f}')
+    lines.append(f'{"peak memory":<22}{_cell(ratios["peak_memory"])}')
+    lines.append(f'{"parameters":<22}{_cell(ratios["parameters"])}')
     found = ratios.get('agreement')
     if found is not None:
         lines.append(

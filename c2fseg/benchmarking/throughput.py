@@ -6,18 +6,19 @@ import gc
 import math
 import statistics
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import c2fseg
+from c2fseg.benchmarking.measure import PartClock
 from c2fseg.benchmarking.options import DTYPES
 from c2fseg.benchmarking.peaks import measure_peak
 from c2fseg.benchmarking.subject import MEGA, Subject
 from c2fseg.models.segmentors import predictions
-from c2fseg.utils.measure import PartClock, resident_peak_mb
 
 REGIONS = 3
 MAX_CALLS = 200
@@ -74,7 +75,9 @@ def predict_row(subject: Subject, batch_size: int, seconds: float) -> dict[str, 
         subject.load_batch(batch_size)
         return _rates(subject, subject.predict_once, subject.gflop_per_object, seconds)
 
-    return _guarded(subject, measure)
+    row = _guarded(measure)
+    _forget_batch(subject)
+    return row
 
 
 def train_row(subject: Subject, batch_size: int, seconds: float) -> dict[str, Any]:
@@ -93,9 +96,28 @@ def train_row(subject: Subject, batch_size: int, seconds: float) -> dict[str, An
         subject.load_batch(batch_size)
         return _rates(subject, subject.train_once, subject.train_gflop_per_sample, seconds)
 
-    row = _guarded(subject, measure)
-    subject.forget_training()
+    with _training_alone(subject):
+        row = _guarded(measure)
+    _forget_batch(subject)
     return row
+
+
+@contextmanager
+def _training_alone(subject: Subject) -> Iterator[None]:
+    """Keeps a GPU for the model that is trained, which is forgotten at the end of the block.
+
+    The model that predicts waits on the CPU: a training has no such model beside it, and its memory
+    would count in the peak and in what fits.
+    """
+    subject.model.to('cpu')
+    subject.model.data_preprocessor.to(subject.device)  # it says where batches go
+    free_memory()
+    try:
+        yield
+    finally:
+        subject.forget_training()
+        free_memory()
+        subject.model.to(subject.device)
 
 
 def _rates(
@@ -106,7 +128,8 @@ def _rates(
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
     times = time_calls(function, device, seconds)
-    memory = torch.cuda.max_memory_allocated(device) / MEGA if on_gpu else resident_peak_mb()
+    # On a CPU there is but the highest memory of the process, with that of all rows before.
+    memory = torch.cuda.max_memory_allocated(device) / MEGA if on_gpu else None
     rate = subject.batch_size / times['seconds']
     return dict(
         status='measured',
@@ -123,16 +146,19 @@ def _rates(
     )
 
 
-def _guarded(subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Runs a measurement; what it took is free again afterwards, too little memory is a status."""
+def _guarded(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a measurement; too little memory is a status."""
     try:
-        row = measure()
+        return measure()
     except torch.OutOfMemoryError:
-        # What the traceback holds on to is free once this block is left.
-        row = dict(status=OUT_OF_MEMORY)
+        # What the traceback holds on to is free once this function is left.
+        return dict(status=OUT_OF_MEMORY)
+
+
+def _forget_batch(subject: Subject) -> None:
+    """Gives back what the batch of a row took."""
     subject.load_batch(1)
     free_memory()
-    return row
 
 
 def free_memory() -> None:

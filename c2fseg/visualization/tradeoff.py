@@ -52,7 +52,7 @@ def lines_of(
     return {name: lines[name] for name in dict.fromkeys(point['model'] for point in points)}
 
 
-def spread(places: Sequence[float], distance: float) -> list[float]:
+def move_apart(places: Sequence[float], distance: float) -> list[float]:
     """Move places apart, as little as it takes going up from the lowest.
 
     Args:
@@ -75,7 +75,8 @@ def draw_tradeoff(points: Sequence[Point], out: Path, objects: str = 'hidden') -
 
     Args:
         points: Each with ``model`` (name), ``steps``, ``gflop`` and ``ms`` (a list of measurements)
-            of an object, and ``quality``: 'hidden' and 'all' to 'full' and 'occ', in [0, 1].
+            of an object, ``quality``: 'hidden' and 'all' to 'full' and 'occ', in [0, 1], and
+            ``objects``: 'hidden' and 'all' to how many objects the means are over.
         out: Picture to write (.png, .pdf, .svg).
         objects: Over which objects the means are: 'hidden' (5-95 %) or 'all'.
 
@@ -140,7 +141,7 @@ def _name_lines(axes: Axes, lines: Mapping[str, Sequence[tuple[float, float, int
     """The name of each line at its right, moved apart where two lines end alike."""
     low, high = axes.get_ylim()
     ends = [line[-1] for line in lines.values()]
-    heights = spread([(value - low) / (high - low) for _, value, _ in ends], NAME_DISTANCE)
+    heights = move_apart([(value - low) / (high - low) for _, value, _ in ends], NAME_DISTANCE)
     for index, (name, (place, value, _), height) in enumerate(zip(lines, ends, heights)):
         axes.annotate(
             name, (place, value), xytext=(1.02, height), textcoords='axes fraction',

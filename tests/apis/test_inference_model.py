@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from c2fseg.apis import AmodalInferencer, init_model
-from c2fseg.apis.inference_model import model_for_inference
+from c2fseg.apis.inference_model import builds_c2fseg, model_for_inference
+from c2fseg.apis.init_model import load_config
+from c2fseg.models.segmentors import C2FSeg
+from c2fseg.registry import MODELS
 
 
 def norms(model: nn.Module) -> int:
@@ -38,6 +42,40 @@ def test_precision_of_the_arithmetic() -> None:
     assert model.refiner.trunk[0].weight.dtype == torch.bfloat16
     plain = model_for_inference('c2f_shapes', precision='float32')
     assert plain.test_cfg.autocast is None
+
+
+@pytest.fixture
+def derived() -> Iterator[str]:
+    """Name of a registered class that is derived from C2FSeg."""
+
+    class DerivedC2FSeg(C2FSeg):
+        pass
+
+    MODELS.register_module(module=DerivedC2FSeg)
+    yield 'DerivedC2FSeg'
+    MODELS.module_dict.pop('DerivedC2FSeg')
+
+
+def test_a_derived_model_has_a_precision_too(derived: str) -> None:
+    cfg = load_config('c2f_shapes', {'model.type': derived})
+    model = model_for_inference(cfg, precision='bfloat16')
+    assert type(model).__name__ == derived
+    assert model.test_cfg.autocast == 'bfloat16'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'expected'),
+    [
+        ('C2FSeg', True),
+        ('c2fseg.C2FSeg', True),
+        ('c2fseg.models.segmentors.c2fseg.C2FSeg', True),
+        (C2FSeg, True),
+        ('TrivialPredictor', False),
+        ('MaskVQGAN', False),
+    ],
+)
+def test_the_class_decides_and_not_its_name(kind: str | type, expected: bool) -> None:
+    assert builds_c2fseg(Config(dict(model=dict(type=kind)))) == expected
 
 
 def test_bfloat16_gives_practically_the_same_masks() -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from c2fseg.apis import init_model
-from c2fseg.benchmarking import comparison, peaks
-from c2fseg.benchmarking.options import SubjectOptions, list_subjects, parse_variant
+from c2fseg.benchmarking import comparison, inputs, made_data, peaks
+from c2fseg.benchmarking import subject as subjects
+from c2fseg.benchmarking.measure import PartClock, count_flops, instrumented, resident_peak_mb
+from c2fseg.benchmarking.options import SubjectOptions
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
+from c2fseg.benchmarking.tables import format_ratios
 from c2fseg.benchmarking.traffic import TrafficCounter
 from c2fseg.models.segmentors import C2FSeg
-from c2fseg.utils.measure import PartClock, count_flops, instrumented, resident_peak_mb
 from tests.tools.loading import load_tool
 from tests.tools.tiny_model import write_tiny_config
 
@@ -303,28 +305,34 @@ def test_reference_is_scaled_by_the_peaks() -> None:
     assert compare_with_reference(2.4, None, 173)['train_seconds_ratio'] is None
 
 
-def test_variants() -> None:
-    name, values = parse_variant(['fast', 'dtype=bfloat16', 'model.decoder.num_steps=1'])
-    [base, fast] = list_subjects(['a.py'], [(name, values)], cfg_options={'x.y': 2})
-    assert base == SubjectOptions('a.py', 'a.py', cfg_options={'x.y': 2})
-    assert fast.name == 'a.py [fast]'
-    assert fast.dtype == 'bfloat16'
-    assert fast.cfg_options == {'x.y': 2, 'model.decoder.num_steps': 1}
+def test_memory_is_that_of_the_gpu_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = torch.device('cuda:1')
+    peak = {device: 3_000_000, None: 0}
+    subject = SimpleNamespace(device=device, predict=lambda: None)
+    monkeypatch.setattr(subjects, 'Subject', lambda options: subject)
+    monkeypatch.setattr(subjects, 'keep_freed_memory', lambda: None)
+    monkeypatch.setattr(torch.cuda, 'max_memory_allocated', lambda where=None: peak[where])
+    threads = torch.get_num_threads()
+    assert subjects._memory_of_one(SubjectOptions('a.py', 'a', device='cuda:1'), threads) == 3
 
 
-@pytest.mark.parametrize(
-    ('words', 'message'),
-    [
-        (['fast'], 'takes a name and pairs'),
-        (['dtype=bfloat16'], 'takes a name and pairs'),
-        (['fast', 'dtype=half'], 'dtype must be float32 or bfloat16'),
-        (['fast', 'compile=1'], 'compile must be true or false'),
-        (['fast', 'batch_size=0'], 'at least 1, got 0'),
-    ],
-)
-def test_bad_variants_are_refused(words: list[str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse_variant(words)
+def test_ratios_that_are_unknown_are_a_dash() -> None:
+    span = dict(median=1.0, lowest=1.0, highest=1.0)
+    known = dict(relative_to='a', parts={}, seconds=span, gflop=1.0, megabytes=1.0)
+    ratios = dict(known, train_seconds=None, peak_memory=None, parameters=None)
+    rows = [line.split() for line in format_ratios('b', ratios, 1).splitlines()]
+    assert ['peak', 'memory', '-'] in rows
+    assert ['parameters', '-'] in rows
+
+
+def test_the_upper_left_quarter_of_made_objects_is_hidden(tmp_path: Path) -> None:
+    made_data.make_data(tmp_path, images=1, objects=1, seed=0)
+    [entry] = json.loads((tmp_path / 'made.json').read_text())['annotations']
+    amodal, visible = (torch.tensor(entry[key][0]).view(-1, 2) for key in ('a_segm', 'i_segm'))
+    moved = amodal[(amodal != visible).any(1)]
+    assert len(moved) > 3
+    assert (moved < amodal.mean(0)).all()  # x to the left, y upwards
+    assert inputs.IMAGE_SIZE is made_data.IMAGE_SIZE
 
 
 def test_stage_one_config_is_refused(benchmark: ModuleType, tmp_path: Path) -> None:
@@ -342,6 +350,11 @@ def test_mistakes_are_one_sentence(
     for arguments, words in (
         (['gone.py'], 'error: .*gone.py'),
         ([str(tiny_config), '--checkpoint', str(damaged)], 'error: .*damaged.pth'),
+        ([str(tiny_config), '--variant', 'x', 'optimise=false'], 'error: .*read optimise'),
+        (
+            [str(tiny_config), '--cfg-options', 'model.test_cfg.autocast=bfloat16'],
+            'error: .*use --dtype',
+        ),
     ):
         with pytest.raises(SystemExit, match=words):
             benchmark.main(arguments)

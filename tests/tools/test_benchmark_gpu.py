@@ -12,10 +12,11 @@ import torch
 from torch._dynamo.exc import TorchDynamoException
 
 from c2fseg.benchmarking import throughput
+from c2fseg.benchmarking.gpu_tables import format_page, format_row
+from c2fseg.benchmarking.measure import PartClock
 from c2fseg.benchmarking.options import SubjectOptions
 from c2fseg.benchmarking.subject import Subject
 from c2fseg.models.segmentors import C2FSeg, predictions
-from c2fseg.utils.measure import PartClock
 from tests.tools.loading import load_tool
 from tests.tools.tiny_model import write_tiny_config
 
@@ -108,6 +109,62 @@ def test_too_little_memory_is_a_row(
     assert '| 3 | out of memory |' in (tmp_path / 'benchmark_gpu.md').read_text()
 
 
+def test_training_has_the_gpu_to_itself(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = Subject(SubjectOptions(config, 'tiny'))
+    subject.count_train()
+    events: list[str] = []
+
+    def note(owner: Any, name: str, event: str) -> None:
+        function = getattr(owner, name)
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            events.append(' '.join([event, *(str(a) for a in args if name == 'to')]))
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    monkeypatch.setattr(throughput, 'measure_peak', lambda device, dtype: 10.0)
+    # No GPU here: what is said to go to the device stays on the processor.
+    subject.device = torch.device('cpu', 0)
+    note(subject.model, 'to', 'model to')
+    note(subject.model.data_preprocessor, 'to', 'batches to')
+    note(subject, 'load_batch', 'batch')
+    note(subject, 'train_once', 'train')
+    note(subject, 'forget_training', 'forget')
+    note(throughput, 'free_memory', 'free')
+    row = throughput.train_row(subject, 2, seconds=1e-9)
+    assert row['status'] == 'measured'
+    assert list(dict.fromkeys(events[:6])) == [
+        'model to cpu', 'batches to cpu:0', 'free', 'batch', 'train',
+    ]  # fmt: skip
+    assert events[-5:] == ['forget', 'free', 'model to cpu:0', 'batch', 'free']
+    assert subject.trainee is None
+    events.clear()
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError('on purpose')
+
+    monkeypatch.setattr(subject, 'train_once', fail)
+    assert throughput.train_row(subject, 2, seconds=1e-9)['status'] == 'out of memory'
+    assert events[-5:] == ['forget', 'free', 'model to cpu:0', 'batch', 'free']
+
+
+def test_memory_is_that_of_a_gpu_alone(
+    tool: ModuleType, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ['--modes', 'eager', '--dtypes', 'bfloat16', '--batch-sizes', '1', '--skip-video']
+    rows = run(tool, config, tmp_path, *options, '--train-batch-sizes', '1')
+    assert [row['peak_memory_mb'] for row in rows] == [None, None]
+    page = (tmp_path / 'benchmark_gpu.md').read_text()
+    assert page.count('% | - |') == 2
+    assert 'MB' not in page + capsys.readouterr().out
+    on_gpu = dict(rows[0], peak_memory_mb=1234.5)
+    assert ' 1,234 MB, warm-up' in format_row(on_gpu)
+    assert '| 1,234 MB |' in format_page(
+        dict(environment={}, cfg_options={}, minutes=1, rows=[on_gpu])
+    )
+
+
 def test_what_cannot_be_compiled_is_a_row(
     tool: ModuleType, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +207,12 @@ def test_mistakes(tool: ModuleType, config: str, monkeypatch: pytest.MonkeyPatch
         tool.main([config, '--check-sync', '--device', 'cpu'])
     with pytest.raises(SystemExit, match=r'error: .*gone\.py'):
         tool.main(['gone.py', '--device', 'cpu'])
+    for option, words in {
+        'model.train_cfg.autocast=bfloat16': 'error: .*use --dtype',
+        'optimise=false': 'error: .*nothing would read optimise',
+    }.items():
+        with pytest.raises(SystemExit, match=words):
+            tool.main([config, '--device', 'cpu', '--skip-video', '--cfg-options', option])
     with pytest.raises(SystemExit):
         tool.parse_args(['--batch-sizes', '0'])
 

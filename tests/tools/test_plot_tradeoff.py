@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from c2fseg.utils.launch import UserError
-from c2fseg.visualization.tradeoff import cost_of, draw_tradeoff, lines_of, spread
+from c2fseg.visualization.tradeoff import cost_of, draw_tradeoff, lines_of, move_apart
 from tests.models.segmentors.tiny import tiny_batch, tiny_model
 from tests.tools.loading import load_tool
 
@@ -147,9 +147,9 @@ def test_lines_by_hand():
 
 
 def test_names_are_moved_apart_no_more_than_needed():
-    assert spread([0.9, 0.1], 0.2) == [0.9, 0.1]
-    assert spread([0.5, 0.5, 0.5], 0.2) == pytest.approx([0.3, 0.5, 0.7])
-    assert spread([], 0.2) == []
+    assert move_apart([0.9, 0.1], 0.2) == [0.9, 0.1]
+    assert move_apart([0.5, 0.5, 0.5], 0.2) == pytest.approx([0.3, 0.5, 0.7])
+    assert move_apart([], 0.2) == []
 
 
 def test_picture_from_json_alone(tmp_path, capsys):

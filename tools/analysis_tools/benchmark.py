@@ -12,8 +12,8 @@ no data is needed. With --frames an object is a clip, and all numbers are those 
 Several configs, and variants of them, are measured in turns, so that a busy machine slows all of
 them alike; medians over the rounds are printed, and the ratios of each to the first. A variant is
 the same config under other options: dtype, optimize, compile, batch_size, checkpoint, or any key of
-the config. Where the first and another have a checkpoint, their final masks are compared too, on
-objects of drawn scenes.
+the config but autocast, which the dtype sets. Where the first and another have a checkpoint, their
+final masks are compared too, on objects of drawn scenes.
 
 GFLOP counts a multiplication and an addition as two; matrix products, convolutions and attention
 are counted, element-wise work is not. MB are the bytes that the operations read and write, every
@@ -36,15 +36,22 @@ from mmengine.logging import MMLogger
 from c2fseg.apis.init_model import find_device
 from c2fseg.benchmarking.comparison import AGREEMENT_OBJECTS, agreement, compare
 from c2fseg.benchmarking.inputs import InputSizeError
-from c2fseg.benchmarking.options import DTYPES, SubjectOptions, list_subjects, parse_variant
+from c2fseg.benchmarking.measure import environment
+from c2fseg.benchmarking.options import (
+    DTYPES,
+    OptionError,
+    SubjectOptions,
+    list_subjects,
+    parse_variant,
+)
 from c2fseg.benchmarking.peaks import measure_bandwidth, measure_peak
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
+from c2fseg.benchmarking.subject_config import load_subject_config
 from c2fseg.benchmarking.tables import format_ratios, format_reference, format_result
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.checkpoint import CheckpointError
-from c2fseg.utils.measure import environment
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -148,7 +155,10 @@ def measure_rounds(
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measures and returns one entry for each model."""
-    subjects = [prepare(options, not args.skip_train) for options in subject_options(args)]
+    wanted = subject_options(args)
+    for options in wanted:
+        load_subject_config(options)  # mistakes come up before anything is measured
+    subjects = [prepare(options, not args.skip_train) for options in wanted]
     first = subjects[0]
     agreements = {}
     for other in subjects[1:]:
@@ -181,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
     MMLogger.get_instance('c2fseg', log_level='WARNING')
     try:
         results = run(args)
-    except (CheckpointError, FileNotFoundError, InputSizeError) as error:
+    except (CheckpointError, FileNotFoundError, InputSizeError, OptionError) as error:
         sys.exit(f'error: {error}')
     where = environment(torch.device(args.device))
     print(', '.join(f'{key} {value}' for key, value in where.items()))

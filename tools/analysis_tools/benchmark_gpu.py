@@ -31,10 +31,11 @@ from mmengine.logging import MMLogger
 from torch._dynamo.exc import TorchDynamoException
 
 from c2fseg.apis.init_model import find_device
-from c2fseg.apis.model_files import find_config
 from c2fseg.benchmarking.gpu_tables import format_page, format_row
+from c2fseg.benchmarking.measure import environment
 from c2fseg.benchmarking.options import DTYPES, SubjectOptions
 from c2fseg.benchmarking.subject import Subject
+from c2fseg.benchmarking.subject_config import load_subject_config
 from c2fseg.benchmarking.throughput import (
     OUT_OF_MEMORY,
     find_wait,
@@ -44,7 +45,6 @@ from c2fseg.benchmarking.throughput import (
 )
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.measure import environment
 
 CONFIGS = ('configs/c2f_kins.py', 'configs/lite/c2f_kins.py', 'configs/c2f_general.py')
 VIDEO_CONFIGS = ('configs/c2f_movid_a.py', 'configs/c2f_shapes_video.py')
@@ -240,8 +240,9 @@ def main(argv: list[str] | None = None) -> int:
         sys.exit('error: --check-sync looks for waits for a GPU, and --device is none')
     try:
         device = find_device(args.device)
-        for config in [*args.configs, *([] if args.skip_video else args.video_configs)]:
-            find_config(config)
+        jobs = list_jobs(args)
+        for job in jobs:
+            load_subject_config(job.options)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'error: {error}')
     MMLogger.get_instance('c2fseg', log_level='WARNING')
@@ -252,7 +253,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     begin = time.monotonic()
     deadline = begin + 60 * args.max_minutes
-    for job in list_jobs(args):
+    for job in jobs:
         for row in measure_job(job, args.seconds, deadline):
             page['rows'].append(row)
             page['minutes'] = (time.monotonic() - begin) / 60

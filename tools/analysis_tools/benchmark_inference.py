@@ -27,11 +27,11 @@ from c2fseg.apis import AmodalInferencer, init_model
 from c2fseg.apis.inference_model import PRECISIONS
 from c2fseg.apis.model_files import GENERAL_MODEL
 from c2fseg.benchmarking.made_data import make_data
+from c2fseg.benchmarking.measure import PartClock, environment, instrumented
 from c2fseg.models.segmentors import C2FSeg
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import one_sentence_errors
-from c2fseg.utils.measure import PartClock, environment, instrumented
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

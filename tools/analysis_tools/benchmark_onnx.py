@@ -24,13 +24,13 @@ import numpy as np
 import torch
 
 from c2fseg.apis import init_model
+from c2fseg.benchmarking.measure import environment
 from c2fseg.export import OnnxC2FSeg
 from c2fseg.export.parts import example_inputs
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.checkpoint import CheckpointError
 from c2fseg.utils.hashing import hash_file
-from c2fseg.utils.measure import environment
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:

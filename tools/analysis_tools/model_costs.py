@@ -23,11 +23,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from c2fseg.apis.init_model import load_config, register_components
+from c2fseg.benchmarking.measure import GIGA, PartClock, count_flops, instrumented
 from c2fseg.export.parts import decoder_inputs, split_model
 from c2fseg.models.segmentors.c2fseg import C2FSeg
 from c2fseg.registry import MODELS
 from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.measure import GIGA, PartClock, count_flops, instrumented
 
 FILE = Path(__file__).resolve().parents[2] / 'docs' / 'model_costs.json'
 # Config to frames of an object.

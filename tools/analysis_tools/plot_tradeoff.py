@@ -26,6 +26,7 @@ import torch
 from mmengine.runner import Runner
 
 from c2fseg.apis.model_files import recipe_path
+from c2fseg.benchmarking.measure import GIGA, PartClock, count_flops, environment
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.hashing import hash_file
@@ -37,7 +38,6 @@ from c2fseg.utils.launch import (
     one_sentence_errors,
     prepare_processes,
 )
-from c2fseg.utils.measure import GIGA, PartClock, count_flops, environment
 from c2fseg.visualization.tradeoff import COLOURS, MEASURES, OBJECTS, draw_tradeoff
 
 KEY = 'c2f-image/gt/refined/raw/mIoU_{measure}{objects}'
