@@ -51,6 +51,7 @@ def complete(model: nn.Module, frames: int) -> dict[str, torch.Tensor]:
     return model.complete(inputs(frames), generators)
 
 
+PUBLISHED_ENCODER = {'backbone.depth': 50, 'feature_channels': (256, 512, 1024, 2048)}
 PUBLISHED_TOKENIZER = dict(upsample='nearest', output_activation='clamp', patch_size=4)
 
 
@@ -61,6 +62,7 @@ PUBLISHED_TOKENIZER = dict(upsample='nearest', output_activation='clamp', patch_
         ('c2f_shapes_video', 3, {}),
         ('c2f_shapes', 1, {f'tokenizer.{k}': v for k, v in PUBLISHED_TOKENIZER.items()}),
         ('lite/c2f_shapes_s', 1, {}),
+        ('lite/c2f_shapes_published_128', 1, PUBLISHED_ENCODER),
     ],
 )
 def test_same_probabilities(name: str, frames: int, options: dict) -> None:
