@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 
@@ -55,6 +56,10 @@ def _worker(rank, port, autoencoders, masks, out_dir):
         state = _train(model, masks[2 * rank : 2 * rank + 2], with_gan)
         state = {key.removeprefix('module.'): value for key, value in state.items()}
         torch.save(state, f'{out_dir}/{name}_{rank}.pth')
+        # Were the model the last to hold the process group, torch would end it without giving the
+        # interpreter free, which a thread of gloo may be waiting for: a deadlock, now and then.
+        del model, state
+        gc.collect()
     torch.distributed.destroy_process_group()
 
 
