@@ -186,6 +186,14 @@ def test_a_tokenizer_of_another_kind(encode_autocast: bool, monkeypatch) -> None
         torch.testing.assert_close(first, second, rtol=0.02, atol=0.02)
 
 
+class ConvAndNorm(nn.Module):
+    """Holds the two; how they are called is up to the forward pass of a subclass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+
 class TestFolding:
     """What is folded, and that nothing else is: outputs stay the same."""
 
@@ -214,11 +222,7 @@ class TestFolding:
         self.check(ResNet(depth), left=0)
 
     def test_a_convolution_whose_output_something_else_reads_too(self) -> None:
-        class Fork(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
+        class Fork(ConvAndNorm):
             def forward(self, x: torch.Tensor) -> torch.Tensor:
                 y = self.conv(x)
                 return y + self.norm(y)
@@ -226,11 +230,7 @@ class TestFolding:
         self.check(Fork(), left=1)
 
     def test_a_convolution_that_is_called_twice(self) -> None:
-        class Twice(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
+        class Twice(ConvAndNorm):
             def forward(self, x: torch.Tensor) -> torch.Tensor:
                 return self.norm(self.conv(self.conv(x)))
 
@@ -242,11 +242,7 @@ class TestFolding:
         self.check(nn.Sequential(one, two), left=2)
 
     def test_a_module_that_cannot_be_traced(self) -> None:
-        class Data(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
+        class Data(ConvAndNorm):
             def forward(self, x: torch.Tensor) -> torch.Tensor:
                 return self.norm(self.conv(x)) if x.sum() != 0 else x
 
