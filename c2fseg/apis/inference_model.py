@@ -91,10 +91,7 @@ def builds_c2fseg(cfg: Config) -> bool:
         cfg: The config; its components are registered, and its scope becomes the default.
 
     Returns:
-        Whether it is.
-
-    Raises:
-        RuntimeError: There is no such class.
+        Whether it is; False for a type that nothing has registered.
     """
     register_components(cfg)
     kind = cfg.model.type
