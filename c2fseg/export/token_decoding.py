@@ -94,9 +94,7 @@ def _sample(
     """Tokens (N,T,L) and their confidence (N,T,L) from logits (N,T,L,K)."""
     ids = np.argpartition(-logits, candidates - 1, axis=-1)[..., :candidates]
     ids = np.sort(ids, axis=-1)  # the order in which they share out [0, 1)
-    top = np.take_along_axis(logits, ids, -1)  # (N,T,L,candidates)
-    top = top - top.max(axis=-1, keepdims=True)
-    log_p = top - np.log(np.exp(top).sum(axis=-1, keepdims=True))
+    log_p = _log_probability(logits, ids)
     if noise is None:
         choice = log_p.argmax(axis=-1)[..., None]  # (N,T,L,1)
         spread = np.float32(0)
@@ -107,3 +105,20 @@ def _sample(
         spread = np.float32(scale) * noise.confidence[:, step]
     log_p = np.take_along_axis(log_p, choice, -1)[..., 0]
     return np.take_along_axis(ids, choice, -1)[..., 0], log_p + spread
+
+
+def _log_probability(logits: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Of each candidate among the candidates; of a single one, where that says nothing, among all.
+
+    Args:
+        logits: (N,T,L,K).
+        ids: Candidates (N,T,L,candidates).
+
+    Returns:
+        (N,T,L,candidates).
+    """
+    top = np.take_along_axis(logits, ids, -1)  # (N,T,L,candidates)
+    among = logits if ids.shape[-1] == 1 else top
+    highest = among.max(axis=-1, keepdims=True)
+    total = np.exp(among - highest).sum(axis=-1, keepdims=True)
+    return top - highest - np.log(total)

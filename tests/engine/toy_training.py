@@ -195,7 +195,7 @@ TOKENIZER = dict(
     output_activation='sigmoid',
     revive_every=4,
 )
-ADAM = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=3e-3))
+ADAM = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=3e-3, fused=True))
 STAGES = dict(
     point=dict(model=dict(type='ToyModel'), optim_wrapper=ADAM),
     mask=dict(

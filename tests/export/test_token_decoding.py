@@ -34,17 +34,22 @@ def test_noise_is_that_of_torch(seed: int) -> None:
     steps=st.integers(1, 6),
     top_k=st.sampled_from([None, 1, 3, CODES, 99]),
     temperature=st.sampled_from([0.0, 1.0, 4.5]),
+    greedy=st.booleans(),
     objects=st.integers(1, 3),
     frames=st.integers(1, 2),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_tokens_are_those_of_the_decoder(
-    steps: int, top_k: int | None, temperature: float, objects: int, frames: int, seed: int
+    steps: int,
+    top_k: int | None,
+    temperature: float,
+    greedy: bool,
+    objects: int,
+    frames: int,
+    seed: int,
 ) -> None:
-    if top_k == 1 and temperature == 0:
-        temperature = 1.0  # all confidences would be equal, and the choice among them free
     shape = (objects, frames, 16)
-    decoder = ParallelDecoder(CosineMaskScheduler(), steps, top_k, temperature)
+    decoder = ParallelDecoder(CosineMaskScheduler(), steps, top_k, temperature, greedy)
     seeds = [seed ^ index for index in range(objects)]
     expected = decoder.decode(
         lambda tokens: torch.from_numpy(logits_of(tokens.numpy())),
@@ -56,7 +61,7 @@ def test_tokens_are_those_of_the_decoder(
         masked_counts=masked_counts(decoder.scheduler, steps, 16),
         top_k=top_k,
         temperature=temperature,
-        greedy=False,
+        greedy=greedy,
     )
     found = decode_tokens(logits_of, shape, CODES, decoding, seeds)
     np.testing.assert_array_equal(found, expected.numpy())

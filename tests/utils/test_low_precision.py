@@ -46,6 +46,14 @@ def test_as_fast_or_faster_is_not(speeds, said, speed: float) -> None:
     assert said == []
 
 
+def test_the_random_numbers_that_follow_are_the_same() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    low_precision.warn_if_slower(CPU, torch.bfloat16, '')
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_a_gpu_is_not_measured(speeds, said) -> None:
     assert not low_precision.warn_if_slower(torch.device('cuda'), torch.bfloat16, '')
 

@@ -12,6 +12,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import DataLoader
 
+from c2fseg.engine.resumed_optimizers import settle_resumed_optimizers
 from c2fseg.registry import LOOPS
 
 # Names that do not begin with train or val, which the log would print.
@@ -77,6 +78,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
         """
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
+        settle_resumed_optimizers(self.runner.optim_wrapper)
         self._start_sampler()
         self._decide_current_val_interval()
         if self._iter > 0 and self._validation_due():

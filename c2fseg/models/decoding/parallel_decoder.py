@@ -145,13 +145,13 @@ class ParallelDecoder:
         self, logits: Tensor, candidates: int, step: int, noise: _Noise | None
     ) -> tuple[Tensor, Tensor]:
         """Tokens (N,T,L) and their confidence (N,T,L) from logits (N,T,L,K)."""
-        top, ids = logits.topk(candidates, dim=-1)  # (N,T,L,candidates), most likely first
+        ids = logits.topk(candidates, dim=-1).indices  # (N,T,L,candidates), most likely first
         if noise is None:
-            return ids[..., 0], top.log_softmax(dim=-1)[..., 0]
+            return ids[..., 0], _log_probability(logits, ids)[..., 0]
         # The candidates share out [0, 1) in the order of their ids. In the order of probability,
         # rounding would change the choice wherever it swaps two that are nearly as likely.
         ids = ids.sort(dim=-1).values
-        log_p = logits.gather(-1, ids).log_softmax(dim=-1)
+        log_p = _log_probability(logits, ids)
         # Whole numbers: they add up to the same in any order, on any device.
         ends = (log_p.exp() * _SHARES).long().cumsum(dim=-1)[..., :-1]  # (N,T,L,candidates-1)
         drawn = (noise.choice[:, step, ..., None] * _SHARES).long()  # (N,T,L,1)
@@ -185,3 +185,18 @@ class ParallelDecoder:
         tiny = torch.finfo(uniform.dtype).tiny
         gumbel = -torch.log((-torch.log(confidence.clamp_min(tiny))).clamp_min(tiny))
         return _Noise(choice, gumbel)
+
+
+def _log_probability(logits: Tensor, ids: Tensor) -> Tensor:
+    """Of each candidate among the candidates; of a single one, where that says nothing, among all.
+
+    Args:
+        logits: (N,T,L,K).
+        ids: Candidates (N,T,L,candidates).
+
+    Returns:
+        (N,T,L,candidates).
+    """
+    if ids.shape[-1] == 1:
+        return logits.log_softmax(dim=-1).gather(-1, ids)
+    return logits.gather(-1, ids).log_softmax(dim=-1)

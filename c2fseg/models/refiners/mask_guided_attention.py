@@ -21,5 +21,6 @@ def mask_guided_attention(feat: Tensor, mask: Tensor) -> Tensor:
     positions = feat.float().flatten(2)  # (M,C,gh*gw)
     weight = mask.float().flatten(2)  # (M,1,gh*gw)
     key = (positions * weight).sum(dim=2) / (weight.sum(dim=2) + _EPSILON)  # (M,C)
-    scores = (key.unsqueeze(1) @ positions).softmax(dim=-1)  # (M,1,gh*gw)
+    # A matrix product would run in the dtype of an autocast around.
+    scores = (key.unsqueeze(2) * positions).sum(dim=1, keepdim=True).softmax(dim=-1)  # (M,1,gh*gw)
     return scores.view(feat.shape[0], 1, *feat.shape[2:])  # (M,1,gh,gw)

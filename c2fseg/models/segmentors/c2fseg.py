@@ -28,7 +28,7 @@ from c2fseg.models.segmentors.stage_losses import (
     sample_tokens,
     token_loss,
 )
-from c2fseg.models.utils import optimize_for_inference
+from c2fseg.models.utils import CompiledMethod, optimize_for_inference
 from c2fseg.registry import MASKED_TRANSFORMERS, MODELS, REFINERS, TOKENIZERS
 from c2fseg.structures import AmodalDataSample
 
@@ -153,7 +153,8 @@ class C2FSeg(BaseModel):
         for part in (self.backbone, self.refiner, *coders):
             if isinstance(part, nn.Module):
                 part.compile(**options)
-        self.transformer.predict_tokens = torch.compile(self.transformer.predict_tokens, **options)
+        step = CompiledMethod(self.transformer, 'predict_tokens', **options)
+        self.transformer.predict_tokens = step
         return self
 
     def train(self, mode: bool = True) -> C2FSeg:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from c2fseg.models.utils.fold_batch_norm import fold_batch_norm
+from c2fseg.models.utils.plain_layers import is_plain
 
 # Layers whose products dominate, and that autocast would give weights of low precision anyway.
 _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -23,9 +25,10 @@ def optimize_for_inference(
     BatchNorm goes into the convolution before it, weights of convolutions lie channels-last, what
     depends on weights alone is computed once (every child with a ``prepare_inference`` is asked
     to), and with a ``dtype`` the weights of convolutions and linear layers are kept in it, where
-    autocast would convert them in every call. Afterwards the module has other parameters than the
-    class it was built from: it can neither be trained nor loaded into, and with a ``dtype`` its
-    parts are to be called inside autocast.
+    autocast would convert them in every call. Layers that only derive from torch's are left as they
+    are. Afterwards the module has other parameters than the class it was built from: it can neither
+    be trained nor loaded into (which is refused), and with a ``dtype`` its parts are to be called
+    inside autocast.
 
     Args:
         module: In eval mode.
@@ -46,8 +49,17 @@ def optimize_for_inference(
         if hasattr(child, 'prepare_inference'):
             child.prepare_inference()
     module.requires_grad_(False)
-    module.to(memory_format=torch.channels_last)
     kept = {child for part in full_precision for child in part.modules()}
     for child in module.modules():
-        if dtype is not None and isinstance(child, _PRODUCTS) and child not in kept:
-            child.to(dtype)
+        if is_plain(child, *_PRODUCTS):
+            child.to(memory_format=torch.channels_last)
+            if dtype is not None and child not in kept:
+                child.to(dtype)
+    module.register_load_state_dict_pre_hook(_refuse_to_load)
+
+
+def _refuse_to_load(module: nn.Module, *_: Any) -> None:
+    raise RuntimeError(
+        f'{type(module).__name__}: this model was optimized for inference, and weights no longer '
+        'fit it; build it again to load them'
+    )

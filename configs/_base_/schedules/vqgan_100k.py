@@ -2,8 +2,14 @@
 # (C2F-Seg, ICCV 2023, supplementary A.1).
 optim_wrapper = dict(
     constructor='MultiOptimWrapperConstructor',
-    autoencoder=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=5e-5, betas=(0.5, 0.9))),
-    discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=5e-5, betas=(0.5, 0.9))),
+    autoencoder=dict(
+        type='OptimWrapper',
+        optimizer=dict(type='Adam', lr=5e-5, betas=(0.5, 0.9), fused=True),
+    ),
+    discriminator=dict(
+        type='OptimWrapper',
+        optimizer=dict(type='Adam', lr=5e-5, betas=(0.5, 0.9), fused=True),
+    ),
 )
 # One list serves every optimizer.
 param_scheduler = [dict(type='StepLR', by_epoch=False, step_size=30000, gamma=0.5)]

@@ -49,6 +49,15 @@ def test_greedy_fixes_the_surest_tokens_first():
     ]
 
 
+@pytest.mark.parametrize('options', [dict(greedy=True), dict(temperature=0.0)])
+def test_a_single_candidate_is_as_certain_as_its_probability_among_all(options):
+    logits = _logits([[0.7, 0.1, 0.1, 0.1], [0.3, 0.4, 0.2, 0.1], [0, 0, 0.9, 0.1]])
+    script = Script(logits)
+    decoder = ParallelDecoder(LINEAR, num_steps=3, top_k=1, **options)
+    assert decoder.decode(script, (1, 1, 3), mask_token=4).tolist() == [[[0, 1, 2]]]
+    assert [call.flatten().tolist() for call in script.calls] == [[4, 4, 4], [4, 4, 2], [0, 4, 2]]
+
+
 def test_a_fixed_token_is_never_changed_or_masked_again():
     first = _logits([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0]])
     later = _logits([[0, 0.51, 0.49, 0], [0, 0, 0, 1.0]])

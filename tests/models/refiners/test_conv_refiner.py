@@ -33,6 +33,13 @@ def test_attention_by_hand():
     torch.testing.assert_close(attention.flatten(), expected, atol=1e-5, rtol=1e-4)
 
 
+def test_attention_is_float32_under_autocast():
+    feat, mask = torch.randn(2, 64, 4, 4), torch.rand(2, 1, 4, 4)
+    expected = mask_guided_attention(feat, mask)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(mask_guided_attention(feat, mask), expected)
+
+
 def test_attention_of_an_empty_mask_is_even():
     attention = mask_guided_attention(torch.randn(1, 3, 2, 2), torch.zeros(1, 1, 2, 2))
     torch.testing.assert_close(attention, torch.full((1, 1, 2, 2), 0.25))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+import threading
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from mmcv.cnn import ConvWS2d
 from mmengine.config import Config
 from mmengine.model import BaseModule
+from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
+from torch.nn.utils import parametrizations, spectral_norm
 
 from c2fseg.apis.init_model import init_model
 from c2fseg.benchmarking.inputs import drawn_batches
@@ -145,8 +152,22 @@ def test_cannot_be_trained_or_loaded_afterwards() -> None:
     assert not model.training
     with pytest.raises(RuntimeError, match='build it again to train it'):
         model.train()
-    with pytest.raises(RuntimeError, match='Unexpected key'):
-        model.load_state_dict(state)
+    for load in (model.load_state_dict, partial(load_state_dict, model)):
+        with pytest.raises(RuntimeError, match='build it again to load'):
+            load(state)
+
+
+def test_copies_are_models_of_their_own() -> None:
+    model = random_model('c2f_shapes').optimize_for_inference().compile_parts(backend='eager')
+    before = complete(model, 1)['amodal']
+    copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    for parameter in model.parameters():
+        parameter.zero_()
+    assert not torch.equal(complete(model, 1)['amodal'], before)
+    for one in copies:
+        torch.testing.assert_close(complete(one, 1)['amodal'], before)
+        with pytest.raises(RuntimeError, match='build it again to load'):
+            one.load_state_dict({})
 
 
 def test_training_mode_is_refused() -> None:
@@ -247,3 +268,92 @@ class TestFolding:
                 return self.norm(self.conv(x)) if x.sum() != 0 else x
 
         self.check(Data(), left=1)
+
+    def test_a_convolution_whose_weights_something_else_reads_too(self) -> None:
+        class Reads(ConvAndNorm):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return self.norm(self.conv(x)) + self.conv.weight.mean()
+
+        self.check(Reads(), left=1)
+
+    def test_a_module_with_weights_of_its_own_and_a_list_of_layers(self) -> None:
+        class Stem(ConvAndNorm):
+            def __init__(self) -> None:
+                super().__init__()
+                self.scale = nn.Parameter(torch.full((1, 3, 1, 1), 0.5))
+                self.layers = nn.ModuleList([nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)])
+                self.last = nn.BatchNorm2d(3)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                x = self.scale * self.norm(self.conv(x)).relu()
+                for layer in self.layers:
+                    x = layer(x)
+                return self.last(x)
+
+        self.check(Stem(), left=0)
+
+    def test_buffers_stay_as_they_are(self) -> None:
+        class Counting(ConvAndNorm):
+            def __init__(self) -> None:
+                super().__init__()
+                self.register_buffer('calls', torch.zeros(()))
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                self.calls = self.calls + 1
+                self.seen = x
+                return self.norm(self.conv(x))
+
+        module = Counting().eval()
+        fold_batch_norm(module)
+        assert (module.calls, hasattr(module, 'seen')) == (0, False)
+        assert isinstance(module.norm, nn.Identity)
+
+    def test_layers_that_do_more(self) -> None:
+        class NormAct(nn.BatchNorm2d):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return super().forward(x).relu()
+
+        convs = [nn.Conv2d(3, 3, 1) for _ in range(4)]
+        convs[0] = parametrizations.weight_norm(convs[0])
+        convs[1] = spectral_norm(convs[1])
+        convs[2].register_forward_hook(lambda conv, args, output: output.abs())
+        convs.append(ConvWS2d(3, 3, 1))
+        norms = [nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.BatchNorm2d(3), NormAct(3)]
+        norms.append(nn.BatchNorm2d(3))
+        layers = [layer for pair in zip(convs, norms) for layer in pair]
+        self.check(nn.Sequential(*layers), left=5)
+
+    def test_other_threads_run_and_fold_meanwhile(self) -> None:
+        x, running = torch.randn(1, 3, 32, 32), ResNet(18).eval()
+        expected, errors, done = running(x)[-1], [], threading.Event()
+
+        def run() -> None:
+            while not done.is_set():
+                try:
+                    torch.testing.assert_close(running(x)[-1], expected)
+                except Exception as error:
+                    errors.append(error)
+
+        def fold() -> None:
+            for _ in range(3):
+                self.check(ResNet(18), left=0)
+
+        threads = [threading.Thread(target=target) for target in (run, fold, fold)]
+        for thread in threads:
+            thread.start()
+        for thread in threads[1:]:
+            thread.join()
+        done.set()
+        threads[0].join()
+        assert not errors
+
+
+def test_layers_that_only_derive_from_torchs_keep_their_layout_and_dtype() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(ConvWS2d(3, 4, 3), nn.Conv2d(4, 4, 3)).eval()
+    x = torch.randn(2, 3, 8, 8)
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        before = module(x)
+        optimize_for_inference(module, torch.bfloat16)
+        torch.testing.assert_close(module(x), before)
+    assert [layer.weight.dtype for layer in module] == [torch.float32, torch.bfloat16]
