@@ -16,6 +16,7 @@ from c2fseg.apis.model_files import find_config
 from c2fseg.registry import MODELS, SCOPE
 from c2fseg.utils.checkpoint import CheckpointError, load_checkpoint_safely
 from c2fseg.utils.checkpoint_fit import describe_misfit
+from c2fseg.utils.config_files import read_config
 
 
 def load_config(
@@ -32,13 +33,14 @@ def load_config(
 
     Raises:
         FileNotFoundError: There is no such config.
-        TypeError: ``config`` is of another kind.
+        ConfigError: The file cannot be read as a config.
+        TypeError: ``config``, or what it calls ``model``, is of another kind.
         KeyError: The config holds no ``model``.
     """
     if isinstance(config, Config):
         cfg = config.copy()
     elif isinstance(config, (str, os.PathLike)):
-        cfg = Config.fromfile(find_config(config))
+        cfg = read_config(find_config(config))
     else:
         raise TypeError(f'config is a path, a name or a Config, got {type(config).__name__}')
     if cfg_options:
@@ -47,6 +49,8 @@ def load_config(
         raise KeyError(
             f'Config {cfg.filename or ""} has no "model": it describes no model to build'
         )
+    if not isinstance(cfg.model, dict):
+        raise TypeError(f'model of a config is a dict(type=...), got {cfg.model!r}')
     return cfg
 
 

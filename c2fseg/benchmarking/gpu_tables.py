@@ -57,7 +57,8 @@ def format_page(page: dict[str, Any]) -> str:
         '',
         'Matrix products at best: '
         + (', '.join(f'{dtype} {peak:,.0f} GFLOP/s' for dtype, peak in peaks.items()) or '-')
-        + '.',
+        + '. A row is judged by the products that were measured just before it, its '
+        '`peak_gflop_per_second` in the JSON file: clocks of a GPU go up and down.',
     ]
     for (kind, task), title in _TITLES.items():
         rows = [row for row in page['rows'] if (row['kind'], row['task']) == (kind, task)]

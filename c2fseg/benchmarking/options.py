@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
-from mmengine import DictAction
+
+from c2fseg.utils.option_action import parse_pairs
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 # Keys of a variant that are options of the benchmark; all others are keys of the config.
@@ -109,10 +109,10 @@ def parse_variant(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
             f'--variant takes a name and pairs, such as: --variant bf16 dtype=bfloat16; got '
             f'{" ".join(words)!r}'
         )
-    # The same reading as that of --cfg-options.
-    holder = argparse.Namespace()
-    DictAction(['--values'], 'values')(argparse.ArgumentParser(), holder, pairs)
-    values: dict[str, Any] = holder.values
+    try:
+        values = parse_pairs(pairs)
+    except ValueError as error:
+        raise OptionError(f'--variant {name}: {error}') from error
     shared = [one.name for one in fields(SubjectOptions) if one.name not in VARIANT_KEYS]
     refused = [key for key in values if key in shared]
     if refused:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 from c2fseg.benchmarking.measure import GIGA, PartClock
+from c2fseg.benchmarking.options import DTYPES
 
 # Side of the matrices and products between two readings of the clock: enough to fill a GPU.
 _PRODUCTS = {'cpu': (2048, 1), 'cuda': (8192, 10)}
@@ -51,3 +54,26 @@ def measure_bandwidth(device: torch.device) -> float:
             target.copy_(source)
         best = max(best, 2 * size * copies / GIGA / (clock.now() - start))
     return best
+
+
+class MachinePeaks:
+    """What the machine can do at best: the best of all measurements.
+
+    Args:
+        device: The part of it that is measured.
+        dtypes: Of the matrix products.
+
+    Attributes:
+        peaks: GFLOP/s of a matrix product by dtype.
+        bandwidth: GB/s of a copy.
+    """
+
+    def __init__(self, device: torch.device, dtypes: Iterable[str]) -> None:
+        self.device = device
+        self.peaks, self.bandwidth = dict.fromkeys(dtypes, 0.0), 0.0
+
+    def measure(self) -> None:
+        """Measures once more."""
+        for dtype, peak in self.peaks.items():
+            self.peaks[dtype] = max(peak, measure_peak(self.device, DTYPES[dtype]))
+        self.bandwidth = max(self.bandwidth, measure_bandwidth(self.device))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,15 @@ from c2fseg.benchmarking.measure import (
     instrumented,
     resident_peak_mb,
 )
-from c2fseg.benchmarking.options import SubjectOptions
+from c2fseg.benchmarking.options import OptionError, SubjectOptions
 from c2fseg.benchmarking.subject_config import load_subject_config
 from c2fseg.benchmarking.traffic import TrafficCounter
 from c2fseg.utils.allocator import keep_freed_memory
+from c2fseg.utils.launch import UserError, building_errors
 
 MEGA = 1e6
 OTHER = 'other'
+ENCODE = 'tokenizer_encode'
 PARTS = ('backbone', 'tokenizer', 'transformer', 'refiner')
 
 
@@ -43,8 +47,9 @@ class Subject:
         options: What is measured.
 
     Raises:
-        SystemExit: The model has not the parts of stage 2, or cannot do what is asked for.
-        OptionError: The config has no such key, or the model cannot run in the dtype.
+        OptionError: Nothing reads a key of the options, or the model has not the parts of stage 2,
+            or cannot do what is asked for.
+        UserError: The model cannot be built from its config.
         InputSizeError: No pipeline of the config says how large the crops are.
         CheckpointError: The checkpoint does not fit.
     """
@@ -56,9 +61,9 @@ class Subject:
         self.model = self._build()
         lacking = [part for part in PARTS if not hasattr(self.model, part)]
         if lacking:
-            raise SystemExit(
-                f'{options.name}: {type(self.model).__name__} has no {", ".join(lacking)}. Models '
-                'of stage 2 (C2FSeg) are measured here, such as configs/c2f_kins.py.'
+            raise OptionError(
+                f'{options.name}: {type(self.model).__name__} has no {", ".join(lacking)}; models '
+                'of stage 2 (C2FSeg) are measured here, such as configs/c2f_kins.py'
             )
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
         if options.optimize:
@@ -77,14 +82,19 @@ class Subject:
 
     def _build(self) -> nn.Module:
         torch.manual_seed(0)
-        return init_model(self.cfg, self.options.checkpoint, self.device)
+        with building_errors(self.options.name):
+            return init_model(self.cfg, self.options.checkpoint, self.device)
+
+    def _build_optim(self, model: nn.Module) -> OptimWrapper:
+        with building_errors(self.options.name):
+            return build_optim_wrapper(model, plain_optimizer(self.cfg))
 
     def _method(self, name: str) -> Callable[..., Any]:
         """A method that not every model has."""
         if not hasattr(self.model, name):
-            raise SystemExit(
+            raise OptionError(
                 f'{self.options.name}: {type(self.model).__name__} has no {name}(); measure it '
-                'without (see --help).'
+                'without (see --help)'
             )
         return getattr(self.model, name)
 
@@ -121,12 +131,18 @@ class Subject:
         self.clock.counter = self.clock.traffic = None
         self.gflop_per_object = self.total_flop / GIGA / self.batch_size
         self.flop, self.bytes = dict(self.clock.flop), dict(self.clock.bytes)
-        self.weight_bytes = dict(self.clock.weight_bytes)
+        self.weight_bytes, self.calls = dict(self.clock.weight_bytes), dict(self.clock.calls)
 
     def count_train(self) -> None:
-        """Counts the operations of a training step."""
+        """Counts the operations of a training step.
+
+        Raises:
+            UserError: The optimizer cannot be built from the config.
+        """
+        model = self._trained()
+        self._build_optim(model)  # so that its mistakes come up here, and not in the first step
         with count_flops() as counter:
-            self._loss(self._trained()).backward()
+            self._loss(model).backward()
             flop = float(counter.get_total_flops())
         self.train_gflop_per_sample = flop / GIGA / self.batch_size
         self.forget_training()
@@ -135,7 +151,7 @@ class Subject:
         """Compiles the parts, and keeps the seconds of the first prediction in ``compile_seconds``.
 
         Raises:
-            SystemExit: The model has no parts that can be compiled.
+            OptionError: The model has no parts that can be compiled.
         """
         start = self.clock.now()
         self._method('compile_parts')()
@@ -166,7 +182,7 @@ class Subject:
         """Takes one training step."""
         model = self._trained()
         if self.optim is None:
-            self.optim = build_optim_wrapper(model, plain_optimizer(self.cfg))
+            self.optim = self._build_optim(model)
         self.optim.update_params(self._loss(model))
 
     def forget_training(self) -> None:
@@ -197,16 +213,17 @@ class Subject:
             truths += true_masks
         return found, truths
 
-    def result(self, peak: float, bandwidth: float, memory: float) -> dict[str, Any]:
+    def result(self, peaks: Mapping[str, float], bandwidth: float, memory: float) -> dict[str, Any]:
         """Returns the entry of the JSON file; all numbers but the peaks are those of one object.
 
         Args:
-            peak: GFLOP/s of a matrix product in the dtype of this model.
+            peaks: GFLOP/s of a matrix product by dtype: that of this model, and ``float32``.
             bandwidth: GB/s of a large copy.
             memory: Peak memory of a prediction of one batch in MB.
         """
         objects, options = self.batch_size, self.options
-        parts = self._parts(peak, bandwidth)
+        peak = peaks[options.dtype]
+        parts = self._parts(peaks, bandwidth)
         total = parts.pop('total')
         train = statistics.median(self.train_seconds) if self.train_seconds else None
         train_gflop = self.train_gflop_per_sample
@@ -239,7 +256,7 @@ class Subject:
             environment=environment(self.device),
         )
 
-    def _parts(self, peak: float, bandwidth: float) -> dict[str, dict[str, Any]]:
+    def _parts(self, peaks: Mapping[str, float], bandwidth: float) -> dict[str, dict[str, Any]]:
         """What one object costs in each part, in what is left, and in total."""
         names = list(self.flop)
         seconds = {name: self.seconds(name) for name in names}
@@ -257,9 +274,17 @@ class Subject:
         parts = {}
         for name, cost in costs.items():
             shares = [value / self.batch_size for value in cost]
+            peak = peaks[self._dtype_of(name)]
             entry = part_entry(seconds[name], *shares, peak=peak, bandwidth=bandwidth)
-            parts[name] = dict(entry, calls=self.clock.calls.get(name, 1))
+            parts[name] = dict(entry, calls=self.calls.get(name, 1))
         return parts
+
+    def _dtype_of(self, part: str) -> str:
+        """The dtype of most products of a part, or of the ``total``."""
+        dtype = self.options.dtype
+        if part != ENCODE or dtype == 'float32' or self.model.test_cfg.encode_autocast:
+            return dtype
+        return 'float32'
 
     def seconds(self, name: str) -> float:
         """Returns the median seconds of a part, or of the ``total``, for one object."""
@@ -281,7 +306,7 @@ def part_entry(
         flop: Operations.
         moved: Bytes read and written.
         weights: Those of weights among them.
-        peak: GFLOP/s of a matrix product.
+        peak: GFLOP/s of a matrix product in the dtype of the part.
         bandwidth: GB/s of a copy.
     """
     gflop, gigabytes = flop / GIGA, moved / GIGA
@@ -318,17 +343,28 @@ def measure_memory(options: SubjectOptions) -> float:
         options: What is measured.
 
     Raises:
-        RuntimeError: If that process is killed; an error inside it is raised as it is.
+        UserError: That process was killed; an error inside it is raised as it is.
     """
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.submit(_memory_of_one, options, torch.get_num_threads()).result()
+            with _interrupts_ignored():  # by that process, which inherits this
+                future = pool.submit(_memory_of_one, options, torch.get_num_threads())
+            return future.result()
         except BrokenProcessPool as error:
-            raise RuntimeError(
+            raise UserError(
                 f'The memory of {options.name} could not be measured: the process that predicted '
                 'with it was ended from outside, as it happens when the machine has too little.'
             ) from error
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _memory_of_one(options: SubjectOptions, threads: int) -> float:

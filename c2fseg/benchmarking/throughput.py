@@ -48,7 +48,7 @@ def time_calls(
         return (clock.now() - start) / calls
 
     warm_up, estimate = region(1), region(1)
-    calls = min(MAX_CALLS, max(1, math.ceil(seconds / REGIONS / max(estimate, 1e-6))))
+    calls = math.ceil(min(MAX_CALLS, max(1, seconds / REGIONS / max(estimate, 1e-6))))
     times = [region(calls) for _ in range(REGIONS)]
     return dict(
         warm_up_seconds=warm_up,

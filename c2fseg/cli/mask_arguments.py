@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mmengine.config import Config
-
 from c2fseg.mask_sources import BaseMaskSource
 from c2fseg.registry import MASK_SOURCES
+from c2fseg.utils.config_files import read_config
 
 # Lowest confidence of a detector's objects.
 DETECTOR_SCORE = 0.3
@@ -137,7 +136,7 @@ def read_mask_arguments(
             trust_checkpoint=args.trust_checkpoint,
         )
     elif args.mask_source is not None:
-        config = Config.fromfile(args.mask_source)
+        config = read_config(args.mask_source)
         if 'mask_source' not in config:
             raise ValueError(f'{args.mask_source} has no "mask_source = dict(type=...)"')
         source = dict(config.mask_source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.utils.launch import (
@@ -17,6 +17,7 @@ from c2fseg.utils.launch import (
     prepare_processes,
 )
 from c2fseg.utils.low_precision import warn_of_slow_autocast
+from c2fseg.utils.option_action import PairsAction
 
 PREDICTION_WRITERS = ('AmodalIoU', 'VideoAmodalIoU', 'AmodalPredictions')
 
@@ -39,7 +40,7 @@ def parse_args(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=PairsAction,
         metavar='KEY=VALUE',
         help='overrides, for example model.decoder.num_steps=1',
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.engine import InvalidLossError
 from c2fseg.utils.launch import (
@@ -19,6 +17,7 @@ from c2fseg.utils.launch import (
     use_mixed_precision,
 )
 from c2fseg.utils.low_precision import warn_of_slow_autocast
+from c2fseg.utils.option_action import PairsAction
 
 
 def parse_args(
@@ -41,7 +40,7 @@ def parse_args(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=PairsAction,
         metavar='KEY=VALUE',
         help='overrides, for example train_cfg.max_iters=100 train_dataloader.batch_size=8',
     )

@@ -31,10 +31,9 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview, sync: bool
         OSError: The file cannot be written; the former content is still there.
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f'{path} is a folder and cannot be written as a file; name a file')
+    _refuse_folder(path)
     _make_folder(path)
-    temporary = path.with_name(f'{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
+    temporary = path.with_name(_temporary_name(path))
     try:
         with temporary.open('wb') as file:
             file.write(content)
@@ -50,13 +49,54 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview, sync: bool
     return path
 
 
+def check_writable(*paths: str | os.PathLike | None) -> None:
+    """Checks, ahead of long work, that :func:`write_whole` can write its results.
+
+    Nothing is left behind, and no folder is made.
+
+    Args:
+        paths: The targets; None for one that was not asked for.
+
+    Raises:
+        IsADirectoryError, NotADirectoryError: A target is a folder, or lies below a file.
+        OSError: A target cannot be written.
+    """
+    for path in (Path(path) for path in paths if path is not None):
+        _refuse_folder(path)
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise _file_on_the_way(path, folder)
+        probe = folder / _temporary_name(path)
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise OSError(
+                f'{path} cannot be written: nothing can be made in {folder} ({error.strerror}); '
+                'name another folder'
+            ) from error
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder and cannot be written as a file; name a file')
+
+
+def _temporary_name(path: Path) -> str:
+    return f'{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}'
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise NotADirectoryError(
-            f'{path} cannot be written: {error.filename} on its way is a file; name another folder'
-        ) from error
+        raise _file_on_the_way(path, error.filename) from error
+
+
+def _file_on_the_way(path: Path, file: str | os.PathLike) -> NotADirectoryError:
+    return NotADirectoryError(
+        f'{path} cannot be written: {file} on its way is a file; name another folder'
+    )
 
 
 def _sync_folder(folder: Path) -> None:

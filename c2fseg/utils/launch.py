@@ -18,10 +18,10 @@ from mmengine.runner import Runner
 
 from c2fseg.registry import METRICS
 from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.utils.config_files import ConfigError, read_config
 from c2fseg.utils.data_errors import DataError
+from c2fseg.utils.error_text import error_text, wants_traceback
 
-# What MMEngine reads configs from.
-CONFIG_SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 # What MMEngine's Runner reads beside the keys that a config has anyway.
 _FREE_KEYS = (
     'auto_scale_lr',
@@ -36,6 +36,15 @@ _FREE_KEYS = (
     'visualizer',
     'work_dir',
 )
+# What parts of a model, a data set or a metric raise about their arguments.
+_BUILDING_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 class UserError(Exception):
@@ -47,19 +56,19 @@ def one_sentence_errors(*kinds: type[Exception]) -> Iterator[None]:
     """Ends the program with the message alone where the caller can mend the cause.
 
     Args:
-        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError``, data sets that are
-            wrong, and files that are missing or damaged, also where a worker process of a data
-            loader meets them.
+        kinds: Exceptions that count, beside ``UserError``, ``CheckpointError``, data sets and
+            configs that are wrong, and files that are missing or damaged, also where a worker
+            process of a data loader meets them.
 
     Raises:
-        SystemExit: One of these came up; the exit status is 2. Errors of data sets come as they are
-            with ``C2FSEG_TRACEBACK=1`` in the environment.
+        SystemExit: One of these came up; the exit status is 2. With ``C2FSEG_TRACEBACK=1`` in the
+            environment errors of data sets and configs, and ``kinds``, come as they are.
     """
-    expected: tuple[type[Exception], ...] = (UserError, CheckpointError, DataError, OSError)
+    always: tuple[type[Exception], ...] = (UserError, CheckpointError, OSError)
     try:
         yield
-    except expected + kinds as error:
-        if isinstance(error, DataError) and os.environ.get('C2FSEG_TRACEBACK') == '1':
+    except (*always, ConfigError, DataError, *kinds) as error:
+        if wants_traceback() and not isinstance(error, always):
             raise
         print(f'error: {_without_worker_traceback(error)}', file=sys.stderr, flush=True)
         raise SystemExit(2) from None
@@ -69,7 +78,7 @@ def _without_worker_traceback(error: Exception) -> str:
     """The message alone: torch writes the traceback of a worker process into it."""
     text = str(error)
     if not text.startswith('Caught ') or 'Original Traceback' not in text:
-        return text
+        return error_text(error)
     return text.rstrip().splitlines()[-1].removeprefix(f'{type(error).__name__}: ')
 
 
@@ -85,16 +94,12 @@ def load_config(path: str, options: dict[str, Any] | None, work_dir: str | None)
         The config, with ``work_dir`` set.
 
     Raises:
-        UserError: The file is missing or no config, or an override begins with a key that nothing
-            reads.
+        UserError: The file is missing, or an override begins with a key that nothing reads.
+        ConfigError: The file cannot be read as a config.
     """
     if not Path(path).is_file():
         raise UserError(f'Config {path} does not exist: give one of configs/*.py.')
-    if Path(path).suffix not in CONFIG_SUFFIXES:
-        raise UserError(
-            f'{path} is no config: its name has to end in {", ".join(CONFIG_SUFFIXES)}.'
-        )
-    config = Config.fromfile(path)
+    config = read_config(path)
     if options:
         unknown = sorted({key.split('.')[0] for key in options} - {*config, *_FREE_KEYS})
         if unknown:
@@ -110,8 +115,30 @@ def load_config(path: str, options: dict[str, Any] | None, work_dir: str | None)
     return config
 
 
+@contextmanager
+def building_errors(name: str = 'The config') -> Iterator[None]:
+    """Says in one sentence what a config gets wrong, while something is built from it.
+
+    Args:
+        name: What is built, the first words of the sentence.
+
+    Raises:
+        UserError: A name or an argument in the config is wrong. With ``C2FSEG_TRACEBACK=1`` in the
+            environment the error comes as it is, for those who write components of their own.
+    """
+    try:
+        yield
+    except _BUILDING_ERRORS as error:
+        if wants_traceback():
+            raise
+        raise UserError(
+            f'{name} cannot be built: {error_text(error).rstrip(".")}; mend the config or the '
+            'options that change it (C2FSEG_TRACEBACK=1 shows where it happened).'
+        ) from error
+
+
 def build_runner(config: Config) -> Runner:
-    """Builds the runner; what the config gets wrong is said in one sentence.
+    """Builds the runner.
 
     Args:
         config: The config.
@@ -120,20 +147,11 @@ def build_runner(config: Config) -> Runner:
         The runner.
 
     Raises:
-        UserError: A name or an argument in the config is wrong. With ``C2FSEG_TRACEBACK=1`` in the
-            environment the error comes as it is, for those who write components of their own.
+        UserError: The config gets something wrong, see :func:`building_errors`.
     """
-    try:
+    with building_errors():
         runner = Runner.from_cfg(config)
         _try_metrics(config)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if os.environ.get('C2FSEG_TRACEBACK') == '1':
-            raise
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        raise UserError(
-            f'The config cannot be built: {" ".join(text.split()).rstrip(".")}; mend the config or '
-            '--cfg-options (C2FSEG_TRACEBACK=1 shows where it happened).'
-        ) from error
     return runner
 
 
@@ -235,9 +253,8 @@ def check_files(config: Config, *splits: str, pretrained: bool = True) -> None:
         for name in [names] if isinstance(names, str) else names:
             path = Path(dataset.get('data_root') or '') / name
             if not path.exists():  # a folder of annotation files is one, too
-                raise UserError(
-                    f'Annotation file {path.resolve()} does not exist: {_advice(dataset, name)}'
-                )
+                advice = _advice(split, dataset, name)
+                raise UserError(f'Annotation file {path.resolve()} does not exist: {advice}')
     for key, name in _pretrained(config.get('model') or {}, 'model') if pretrained else ():
         if '://' not in name and not Path(name).expanduser().is_file():
             raise UserError(
@@ -253,16 +270,21 @@ def _how_to_get_weights(key: str) -> str:
     return 'train the first stage (tools/train.py configs/vqgan_*.py)'
 
 
-def _advice(dataset: dict, ann_file: str) -> str:
+def _advice(split: str, dataset: dict, ann_file: str) -> str:
     root = dataset.get('data_root') or '.'
-    if dataset.get('type') == 'MOViDADataset' and Path(root).name.startswith('shapes'):
-        return f'make the data with "python tools/dataset_converters/make_clips.py --out {root}".'
-    if Path(ann_file).name.startswith('shapes_'):
-        return f'make the data with "python tools/dataset_converters/make_shapes.py --out {root}".'
-    return (
-        'put the data set there (docs/datasets.md), or give its place with '
-        '--cfg-options train_dataloader.dataset.data_root=DIR (and the same for val and test).'
+    place = (
+        f'or give its place with --cfg-options {split}_dataloader.dataset.data_root=DIR (and the '
+        'same for the other splits).'
     )
+    maker = None
+    if dataset.get('type') == 'MOViDADataset' and Path(root).name.startswith('shapes'):
+        maker = 'make_clips'
+    elif Path(ann_file).name.startswith('shapes_'):
+        maker = 'make_shapes'
+    if maker is None:
+        return f'put the data set there (docs/datasets.md), {place}'
+    command = f'python tools/dataset_converters/{maker}.py --out {root}'
+    return f'make the data with "{command}", {place}'
 
 
 def _pretrained(node: Any, key: str) -> Iterator[tuple[str, str]]:

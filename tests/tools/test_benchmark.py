@@ -14,7 +14,7 @@ from c2fseg.apis import init_model
 from c2fseg.benchmarking import comparison, inputs, made_data, peaks
 from c2fseg.benchmarking import subject as subjects
 from c2fseg.benchmarking.measure import PartClock, count_flops, instrumented, resident_peak_mb
-from c2fseg.benchmarking.options import SubjectOptions
+from c2fseg.benchmarking.options import OptionError, SubjectOptions
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
 from c2fseg.benchmarking.tables import format_ratios
@@ -181,7 +181,7 @@ def test_what_a_model_cannot_do_is_named(
 ) -> None:
     monkeypatch.delattr(C2FSeg, 'compile_parts')
     subject = Subject(SubjectOptions(str(tiny_config), 'tiny', compile=True))
-    with pytest.raises(SystemExit, match=r'C2FSeg has no compile_parts\(\)'):
+    with pytest.raises(OptionError, match=r'C2FSeg has no compile_parts\(\)'):
         subject.compile()
 
 
@@ -335,35 +335,12 @@ def test_the_upper_left_quarter_of_made_objects_is_hidden(tmp_path: Path) -> Non
     assert inputs.IMAGE_SIZE is made_data.IMAGE_SIZE
 
 
-def test_stage_one_config_is_refused(benchmark: ModuleType, tmp_path: Path) -> None:
-    path = tmp_path / 'stage1.py'
-    path.write_text("model = dict(type='TrivialPredictor', method='visible')\n")
-    with pytest.raises(SystemExit, match='of stage 2'):
-        benchmark.main([str(path)])
-
-
-def test_mistakes_are_one_sentence(
-    benchmark: ModuleType, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    damaged = tmp_path / 'damaged.pth'
-    damaged.write_bytes(b'no weights')
-    for arguments, words in (
-        (['gone.py'], 'error: .*gone.py'),
-        ([str(tiny_config), '--checkpoint', str(damaged)], 'error: .*damaged.pth'),
-        ([str(tiny_config), '--variant', 'x', 'optimise=false'], 'error: .*read optimise'),
-        (
-            [str(tiny_config), '--cfg-options', 'model.test_cfg.autocast=bfloat16'],
-            'error: .*use --dtype',
-        ),
-    ):
-        with pytest.raises(SystemExit, match=words):
-            benchmark.main(arguments)
-    tiny_config.write_text(tiny_config.read_text().replace('CropObject', 'LoadFrames'))
-    with pytest.raises(SystemExit, match='no CropObject'):
-        benchmark.main([str(tiny_config)])
+def test_mistakes_in_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark = load_tool('analysis_tools/benchmark')
     for arguments, words in (
         (['a.py', '--batch-size', '0'], '--batch-size must be at least 1'),
         (['a.py', '--variant', 'x'], 'takes a name and pairs'),
+        (['a.py', '--cfg-options', 'x'], '--cfg-options: expected KEY=VALUE pairs, such as'),
     ):
         with pytest.raises(SystemExit):
             benchmark.parse_args(arguments)

@@ -59,7 +59,7 @@ def test_shares_of_the_time() -> None:
     assert '10 % where worker processes load' in lines[8]  # 4 of 40
 
 
-def test_mistakes(capsys: pytest.CaptureFixture) -> None:
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     tool = load_tool('analysis_tools/benchmark_evaluation')
     cases = {
         (KINS, '--num', '0'): '--num is at least 1, got 0',
@@ -67,6 +67,8 @@ def test_mistakes(capsys: pytest.CaptureFixture) -> None:
         (KINS, '--model-ms', '-1'): '--model-ms is a positive number, got -1',
         (KINS, '--format', 'png'): 'give --made as well',
         ('gone.py',): 'gone.py does not exist',
+        (KINS, *MADE, '--json', str(tmp_path)): 'is a folder',
+        (KINS, '--cfg-options', 'x'): 'expected KEY=VALUE pairs, such as',
         (KINS, '--cfg-options', 'test_evaluator=None'): 'has no test_dataloader with',
         (KINS, *MADE, '--protocols', 'gone'): "Unknown evaluation protocol 'gone'",
     }

@@ -195,26 +195,52 @@ def test_rows_without_time_are_listed(tool: ModuleType, config: str, tmp_path: P
     # Predictions in two dtypes and compiled, one training, two lengths of clips.
     assert len(rows) == 4 + 1 + 4 + 4 + 4
     assert {row['status'] for row in rows} == {tool.SKIPPED}
-    assert 'Matrix products at best: -' in (tmp_path / 'benchmark_gpu.md').read_text()
+    page = (tmp_path / 'benchmark_gpu.md').read_text()
+    assert 'Matrix products at best: -. A row is judged by the products' in page
 
 
-def test_mistakes(tool: ModuleType, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_gpu(
+    tool: ModuleType, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(SystemExit, match='needs a CUDA GPU') as caught:
         tool.main([config])
     assert '\n' not in str(caught.value)
     with pytest.raises(SystemExit, match='--check-sync looks for waits'):
         tool.main([config, '--check-sync', '--device', 'cpu'])
-    with pytest.raises(SystemExit, match=r'error: .*gone\.py'):
-        tool.main(['gone.py', '--device', 'cpu'])
-    for option, words in {
-        'model.train_cfg.autocast=bfloat16': 'error: .*use --dtype',
-        'optimise=false': 'error: .*nothing would read optimise',
-    }.items():
-        with pytest.raises(SystemExit, match=words):
-            tool.main([config, '--device', 'cpu', '--skip-video', '--cfg-options', option])
-    with pytest.raises(SystemExit):
-        tool.parse_args(['--batch-sizes', '0'])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['gone.py'], 'gone.py is neither'),
+        (['CONFIG', '--cfg-options', 'model.train_cfg.autocast=bfloat16'], 'use --dtype'),
+        (['CONFIG', '--cfg-options', 'optimise=false'], 'nothing would read optimise'),
+        (['CONFIG', '--cfg-options', 'model.decoder.num_step=2'], 'tiny.py cannot be built: '),
+        (['CONFIG', '--cfg-options', 'default_scope'], 'expected KEY=VALUE pairs'),
+        (['CONFIG', '--out-dir', 'CONFIG'], 'benchmark_gpu.md cannot be written'),
+        (['--batch-sizes', '0'], '--batch-sizes: expected at least 1, got 0'),
+        (['--seconds', 'nan'], '--seconds: expected a number above 0, got nan'),
+        (['--seconds', '0'], '--seconds: expected a number above 0, got 0'),
+        (['--max-minutes', 'nan'], '--max-minutes: expected a number above 0, got nan'),
+    ],
+)
+def test_mistakes_come_up_before_anything_is_measured(
+    arguments: list[str],
+    words: str,
+    tool: ModuleType,
+    config: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv('C2FSEG_TRACEBACK', raising=False)
+    monkeypatch.delattr(tool, 'measure_jobs')
+    given = [config if word == 'CONFIG' else word for word in arguments]
+    with pytest.raises(SystemExit, match='2'):
+        tool.main([*given, '--device', 'cpu', '--skip-video'])
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert words in captured.err.splitlines()[-1]
 
 
 def test_the_device_is_waited_for_at_the_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:

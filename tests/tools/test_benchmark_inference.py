@@ -41,10 +41,13 @@ def test_own_pictures_and_random_weights(tmp_path: Path, capsys: pytest.CaptureF
     [
         (['--images', 'a.jpg'], 'give both'),
         (['--rounds', '0'], '--rounds must be at least 1, got 0'),
+        (['--threads', '0'], '--threads must be at least 1, got 0'),
+        (['--json', str(Path(__file__).parent)], 'tools is a folder'),
+        (['--random', '--model', 'README.md'], 'README.md is no config'),
         (['--random', '--weights', 'a.pth'], 'leave --weights out'),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match='2'):
         TOOL.main(arguments)
     assert message in capsys.readouterr().err

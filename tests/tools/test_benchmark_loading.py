@@ -100,6 +100,7 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ('gone.py',): 'gone.py does not exist',
         (str(ROOT / 'configs/trivial_visible_shapes.py'),): 'has no train_dataloader',
         (KINS, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}'): 'not found',
+        (KINS, '--made', '--json', str(tmp_path)): 'is a folder',
     }
     for arguments, words in cases.items():
         with pytest.raises(SystemExit) as caught:

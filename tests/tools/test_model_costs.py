@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,10 @@ def test_counts_are_those_of_layers_counted_by_hand() -> None:
 
 @pytest.mark.parametrize('key', ['part_gflop', 'part_parameters'])
 def test_a_model_that_grew_ends_the_command(
-    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(tool, 'count_costs', lambda config, frames: KNOWN[config])
     tool.main([])
@@ -50,8 +54,36 @@ def test_a_model_that_grew_ends_the_command(
     smaller['c2f_kins'][key]['refiner'] *= 0.99
     path = tmp_path / 'costs.json'
     path.write_text(json.dumps(smaller))
-    with pytest.raises(SystemExit, match=r'error: c2f_kins, .* of refiner: .* Where it is meant'):
+    with pytest.raises(SystemExit, match='2'):
         tool.main(['--file', str(path)])
+    said = capsys.readouterr().err
+    assert re.fullmatch(r'error: c2f_kins, .* of refiner: .* Where it is meant.*\n', said)
+
+
+@pytest.mark.parametrize('text', ['{"c2f_kins": {}}', '[]', 'text', '{"c2f_kins": 3}', None])
+def test_a_file_that_holds_no_costs_is_refused_before_counting(
+    text: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delattr(tool, 'count_costs')
+    path = tmp_path / 'costs.json'
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit, match='2'):
+        tool.main(['--file', str(path)])
+    said = capsys.readouterr().err
+    assert re.fullmatch(r'error: .*costs\.json (was not written by this tool|is no file).*\n', said)
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(tool, 'count_costs')
+    with pytest.raises(SystemExit, match='2'):
+        tool.main(['--write', '--file', str(tmp_path)])
+    assert 'is a folder' in capsys.readouterr().err
 
 
 def test_growth_of_a_part_is_told_though_the_whole_shrank() -> None:

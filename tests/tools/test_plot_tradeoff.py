@@ -110,9 +110,13 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         tool.read_points(path, dict(num_objects=6))
     with pytest.raises(UserError, match='holds tiny with 1 steps, which was not asked for'):
         measurement(path, [candidate()], [2])
-    path.write_text('[]')
-    with pytest.raises(UserError, match='was not written by this tool'):
-        tool.read_points(path, {})
+    with pytest.raises(UserError, match=r"cfg_options = \{\}, now it is \{'model\.x': '1'\}"):
+        tool.read_points(path, dict(cfg_options={'model.x': '1'}))
+    assert tool.read_points(path, dict(cfg_options={}))
+    for text in ('[]', 'text', '{"settings": {}, "points": [{"model": "a"}]}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match='was not written by this tool: give another file'):
+            tool.read_points(path, {})
     other = candidate()
     other.runner = FakeRunner(other.model, 'c2f-image/pred:x')
     with pytest.raises(UserError, match="has to be AmodalIoU with protocol='c2f-image'"):
@@ -134,6 +138,25 @@ def test_command_lines_that_make_no_sense(arguments, message, capsys):
     with pytest.raises(SystemExit):
         tool.parse_args(arguments)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', ['--json', '--out'])
+def test_files_are_tried_before_anything_is_measured(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.delattr(tool, 'measure')
+    with pytest.raises(SystemExit, match='2'):
+        tool.main(['--model', 'a', 'b', 'c', option, str(tmp_path)])
+    assert 'is a folder' in capsys.readouterr().err
+
+
+def test_missing_data_are_looked_for_where_the_options_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    place = 'test_dataloader.dataset.data_root'
+    arguments = ['--model', 'a', 'c2f_kins', 'c', '--cfg-options', f'{place}={tmp_path}/there']
+    with pytest.raises(SystemExit, match='2'):
+        tool.main(arguments)
+    said = capsys.readouterr().err
+    assert f'Annotation file {tmp_path}/there/' in said
+    assert f'--cfg-options {place}=DIR' in said
 
 
 def test_lines_by_hand():

@@ -9,7 +9,7 @@ import pytest
 
 from c2fseg.datasets import KINSDataset
 from c2fseg.utils.data_errors import DataError, DataKeyError, data_errors
-from c2fseg.utils.launch import one_sentence_errors
+from c2fseg.utils.launch import UserError, one_sentence_errors
 
 
 @pytest.mark.parametrize('kind', [KeyError, TypeError, ValueError])
@@ -42,3 +42,17 @@ def test_commands_show_one_sentence(
     monkeypatch.setenv('C2FSEG_TRACEBACK', '1')
     with pytest.raises(DataKeyError), one_sentence_errors():
         KINSDataset(str(file))
+
+
+def test_a_traceback_is_for_what_the_message_may_not_tell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('C2FSEG_TRACEBACK', raising=False)
+    with pytest.raises(SystemExit, match='2'), one_sentence_errors(KeyError):
+        raise KeyError('no "model"\nin it')
+    assert capsys.readouterr().err == 'error: no "model" in it\n'
+    monkeypatch.setenv('C2FSEG_TRACEBACK', '1')
+    with pytest.raises(KeyError), one_sentence_errors(KeyError):
+        raise KeyError('no "model"')
+    with pytest.raises(SystemExit, match='2'), one_sentence_errors(KeyError):
+        raise UserError('give another file')

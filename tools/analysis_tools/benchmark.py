@@ -18,7 +18,8 @@ final masks are compared too, on objects of drawn scenes.
 GFLOP counts a multiplication and an addition as two; matrix products, convolutions and attention
 are counted, element-wise work is not. MB are the bytes that the operations read and write, every
 tensor once an operation: weights and activations. The peaks are a matrix product and a large copy,
-measured in the same run. "bound by" names what of the two would take a part longer.
+measured in the same run. "bound by" names what of the two would take a part longer. Interrupted
+(Ctrl-C), the command reports the rounds that all models have had by then.
 """
 
 from __future__ import annotations
@@ -29,29 +30,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mmengine
 import torch
 from mmengine.logging import MMLogger
 
 from c2fseg.apis.init_model import find_device
 from c2fseg.benchmarking.comparison import AGREEMENT_OBJECTS, agreement, compare
-from c2fseg.benchmarking.inputs import InputSizeError
 from c2fseg.benchmarking.measure import environment
-from c2fseg.benchmarking.options import (
-    DTYPES,
-    OptionError,
-    SubjectOptions,
-    list_subjects,
-    parse_variant,
-)
-from c2fseg.benchmarking.peaks import measure_bandwidth, measure_peak
+from c2fseg.benchmarking.options import DTYPES, SubjectOptions, list_subjects, parse_variant
+from c2fseg.benchmarking.peaks import MachinePeaks
 from c2fseg.benchmarking.reference import compare_with_reference
 from c2fseg.benchmarking.subject import Subject, measure_memory
-from c2fseg.benchmarking.subject_config import load_subject_config
 from c2fseg.benchmarking.tables import format_ratios, format_reference, format_result
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.utils.atomic_backend import check_writable, write_whole
+from c2fseg.utils.launch import one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
+
+INTERRUPTED = 130  # exit status, that of a shell
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -86,7 +81,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--frames', type=int, default=1, help='frames of a clip (default 1)')
     add('--device', default='cpu', help='cpu, cuda, cuda:1 (default cpu)')
     add('--skip-train', action='store_true', help='measure prediction only')
-    add('--cfg-options', nargs='+', action=mmengine.DictAction, metavar='K=V')
+    add('--cfg-options', nargs='+', action=PairsAction, metavar='K=V')
     args = parser.parse_args(argv)
     for name in ('batch_size', 'repeats', 'frames', 'threads'):
         value = getattr(args, name)
@@ -116,63 +111,85 @@ def subject_options(args: argparse.Namespace) -> list[SubjectOptions]:
     )
 
 
-def prepare(options: SubjectOptions, with_train: bool) -> Subject:
-    """Builds a model, counts its operations and compiles it, where that is asked for."""
-    subject = Subject(options)
+def prepare(subject: Subject, with_train: bool) -> None:
+    """Counts the operations of a model and compiles it, where that is asked for."""
     subject.count()
     if with_train:
         subject.count_train()
-    if options.compile:  # afterwards: compiled code hides its operations from the counters
+    if subject.options.compile:  # afterwards: compiled code hides its operations from the counters
         subject.compile()
-    return subject
 
 
 def measure_rounds(
-    subjects: list[Subject], args: argparse.Namespace
-) -> tuple[dict[str, float], float]:
-    """Measures all in turns, every second round backwards.
-
-    Returns:
-        GFLOP/s of a matrix product by dtype, and GB/s of a copy: the best of all rounds.
-    """
-    device = torch.device(args.device)
-    dtypes = sorted({subject.options.dtype for subject in subjects} | {'float32'})
-    peaks, bandwidth = dict.fromkeys(dtypes, 0.0), 0.0
+    subjects: list[Subject], machine: MachinePeaks, args: argparse.Namespace
+) -> None:
+    """Measures all in turns, every second round backwards."""
     for number in range(args.repeats):
-        for dtype in dtypes:
-            peaks[dtype] = max(peaks[dtype], measure_peak(device, DTYPES[dtype]))
-        bandwidth = max(bandwidth, measure_bandwidth(device))
+        machine.measure()
         for subject in subjects[:: -1 if number % 2 else 1]:
             subject.measure()
-    if not args.skip_train:
-        for number in range(args.repeats + 1):
-            for subject in subjects[:: -1 if number % 2 else 1]:
-                seconds = subject.train_step() / subject.batch_size
-                if number > 0:  # the first step warms up
-                    subject.train_seconds.append(seconds)
-    return peaks, bandwidth
+    if args.skip_train:
+        return
+    for number in range(args.repeats + 1):
+        for subject in subjects[:: -1 if number % 2 else 1]:
+            seconds = subject.train_step() / subject.batch_size
+            if number > 0:  # the first step warms up
+                subject.train_seconds.append(seconds)
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Measures and returns one entry for each model."""
-    wanted = subject_options(args)
-    for options in wanted:
-        load_subject_config(options)  # mistakes come up before anything is measured
-    subjects = [prepare(options, not args.skip_train) for options in wanted]
+def keep_full_rounds(subjects: list[Subject]) -> tuple[int, int]:
+    """Drops what a round that was broken off has given to some of the models.
+
+    Returns:
+        The rounds and the training steps that are left of each model.
+    """
+    rounds = min(len(subject.rounds) for subject in subjects)
+    steps = min(len(subject.train_seconds) for subject in subjects)
+    for subject in subjects:
+        del subject.rounds[rounds:], subject.train_seconds[steps:]
+    return rounds, steps
+
+
+def run(args: argparse.Namespace) -> tuple[dict[str, Any], str | None]:
+    """Measures.
+
+    Returns:
+        One entry for each model, and a sentence about what was measured where an interrupt ended
+        the measurement.
+
+    Raises:
+        KeyboardInterrupt: It came before all models had been measured once.
+    """
+    # All are built before one is counted: mistakes come up first.
+    subjects = [Subject(options) for options in subject_options(args)]
+    for subject in subjects:
+        prepare(subject, not args.skip_train)
     first = subjects[0]
     agreements = {}
     for other in subjects[1:]:
         if first.options.checkpoint and other.options.checkpoint:
             (ours, truths), (theirs, _) = (s.drawn_masks(AGREEMENT_OBJECTS) for s in (first, other))
             agreements[other.options.name] = agreement(ours, theirs, truths)
-    peaks, bandwidth = measure_rounds(subjects, args)
+    memory = [measure_memory(subject.options) for subject in subjects]
+    dtypes = sorted({subject.options.dtype for subject in subjects} | {'float32'})
+    machine, interrupted = MachinePeaks(torch.device(args.device), dtypes), None
+    try:
+        measure_rounds(subjects, machine, args)
+    except KeyboardInterrupt:
+        rounds, steps = keep_full_rounds(subjects)
+        if not rounds:
+            raise
+        interrupted = f'interrupted: the report is on {rounds} of {args.repeats} rounds' + (
+            '' if args.skip_train else f' and {steps} of {args.repeats} training steps'
+        )
     results: dict[str, Any] = {}
-    for subject in subjects:
-        memory = measure_memory(subject.options)
-        result = subject.result(peaks[subject.options.dtype], bandwidth, memory)
+    for subject, megabytes in zip(subjects, memory):
+        result = subject.result(machine.peaks, machine.bandwidth, megabytes)
         if args.frames == 1:
             result['reference'] = compare_with_reference(
-                result['seconds_per_object'], result['train_seconds_per_sample'], peaks['float32']
+                result['seconds_per_object'],
+                result['train_seconds_per_sample'],
+                machine.peaks['float32'],
             )
         results[subject.options.name] = result
     for other in subjects[1:]:
@@ -180,34 +197,44 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         results[name]['ratios'] = dict(
             compare(first, other, results), agreement=agreements.get(name)
         )
-    return results
+    return results, interrupted
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measures as the command line says."""
-    args = parse_args(argv)
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
-    MMLogger.get_instance('c2fseg', log_level='WARNING')
-    try:
-        results = run(args)
-    except (CheckpointError, FileNotFoundError, InputSizeError, OptionError) as error:
-        sys.exit(f'error: {error}')
-    where = environment(torch.device(args.device))
-    print(', '.join(f'{key} {value}' for key, value in where.items()))
+def print_results(results: dict[str, Any], device: torch.device) -> None:
+    """Prints all tables."""
+    print(', '.join(f'{key} {value}' for key, value in environment(device).items()))
     for name, result in results.items():
         print('\n' + format_result(name, result))
     for name, result in results.items():
         if 'ratios' in result:
-            print('\n' + format_ratios(name, result['ratios'], args.repeats))
+            print('\n' + format_ratios(name, result['ratios'], result['repeats']))
     reference = format_reference(results)
     if reference:
         print('\n' + reference)
-    if args.json is not None:
-        write_whole(args.json, (json.dumps(results, indent=2) + '\n').encode())
-        print(f'\nWritten to {args.json}')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measures as the command line says; returns the exit status."""
+    args = parse_args(argv)
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    MMLogger.get_instance('c2fseg', log_level='WARNING')
+    with one_sentence_errors(ValueError):
+        check_writable(args.json)
+        try:
+            results, interrupted = run(args)
+        except KeyboardInterrupt:
+            print('error: interrupted before a full round, nothing to report', file=sys.stderr)
+            return INTERRUPTED
+        if interrupted is not None:
+            print(interrupted, file=sys.stderr)
+        print_results(results, torch.device(args.device))
+        if args.json is not None:
+            write_whole(args.json, (json.dumps(results, indent=2) + '\n').encode())
+            print(f'\nWritten to {args.json}')
+    return 0 if interrupted is None else INTERRUPTED
 
 
 if __name__ == '__main__':
     keep_freed_memory()
-    main()
+    sys.exit(main())

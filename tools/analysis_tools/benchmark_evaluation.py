@@ -29,7 +29,7 @@ from typing import Any
 
 import cv2
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 from torch import Tensor
@@ -40,8 +40,9 @@ from c2fseg.models.segmentors.settings import TestSettings
 from c2fseg.registry import DATASETS
 from c2fseg.structures import AmodalDataSample
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 from c2fseg.utils.slow_progress import track_if_slow
 
 LOAD, PASTE, SCORE, AVERAGE = 'load', 'paste', 'score', 'average'
@@ -72,7 +73,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='seed of made pictures')
     parser.add_argument('--model-ms', type=float, metavar='MS', help='of the model, an object')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the numbers here')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='K=V')
+    parser.add_argument('--cfg-options', nargs='+', action=PairsAction, metavar='K=V')
     args = parser.parse_args(arguments)
     least = {'images': 1, 'objects': 1, 'num': 1, 'batch_size': 1, 'seed': 0}
     for name, low in least.items():
@@ -213,15 +214,16 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with one_sentence_errors(ValueError), tempfile.TemporaryDirectory() as folder:
+        check_writable(args.json)
         config = load_config(args.config, args.cfg_options, None)
         init_default_scope('c2fseg')
         dataset, evaluator = build(config, args, Path(folder))
         seconds = evaluate(dataset, evaluator, args.num, args.batch_size)
+        print(format_times(seconds, args.num, args.model_ms))
         if args.json is not None:
             times = {step: 1000 * value / args.num for step, value in seconds.items()}
             content = {'objects': args.num, 'milliseconds': times}
             write_whole(args.json, (json.dumps(content, indent=2) + '\n').encode())
-    print(format_times(seconds, args.num, args.model_ms))
 
 
 if __name__ == '__main__':

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from mmengine import DictAction
 from mmengine.logging import MMLogger
 from torch._dynamo.exc import TorchDynamoException
 
@@ -44,11 +43,14 @@ from c2fseg.benchmarking.throughput import (
     train_row,
 )
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
+from c2fseg.utils.launch import one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 
 CONFIGS = ('configs/c2f_kins.py', 'configs/lite/c2f_kins.py', 'configs/c2f_general.py')
 VIDEO_CONFIGS = ('configs/c2f_movid_a.py', 'configs/c2f_shapes_video.py')
 MODES = ('eager', 'compiled')
+PAGE_FILE, JSON_FILE = 'benchmark_gpu.md', 'benchmark_gpu.json'
 SKIPPED = 'skipped: no time left of --max-minutes'
 NO_GPU = (
     'error: benchmark_gpu.py needs a CUDA GPU, and torch finds none on this machine; for a dry run '
@@ -96,14 +98,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--compiled-dtypes', nargs='+', choices=sorted(DTYPES), default=['bfloat16'])
     add('--frames', type=_count, nargs='+', default=[12, 24], metavar='T', help='of a clip')
     add('--clips', type=_count, nargs='+', default=[1, 8], metavar='N', help='clips at a time')
-    add('--seconds', type=float, default=1.5, help='measured time of a row (default 1.5)')
-    add('--max-minutes', type=float, default=8.0, help='no row starts later (default 8)')
+    add('--seconds', type=_positive, default=1.5, help='measured time of a row (default 1.5)')
+    add('--max-minutes', type=_positive, default=8.0, help='no row starts later (default 8)')
     add('--skip-train', action='store_true')
     add('--skip-video', action='store_true')
     add(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=PairsAction,
         default={},
         metavar='K=V',
         help='of all models',
@@ -112,8 +114,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--out-dir', type=Path, default=Path('outputs/benchmark_gpu'), metavar='DIR')
     add('--check-sync', action='store_true', help='only look for waits for the GPU, then end')
     args = parser.parse_args(argv)
-    if args.seconds <= 0 or args.max_minutes <= 0:
-        parser.error('--seconds and --max-minutes must be above 0')
     args.configs = args.configs or list(CONFIGS)
     return args
 
@@ -122,6 +122,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f'expected at least 1, got {value}')
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:  # nan, too
+        raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
     return value
 
 
@@ -152,6 +159,19 @@ def subject_options(config: str, dtype: str, args: argparse.Namespace) -> Subjec
     return SubjectOptions(
         config, config, dtype=dtype, device=args.device, cfg_options=dict(args.cfg_options)
     )
+
+
+def try_models(jobs: Sequence[Job]) -> None:
+    """Builds the model of each config once: mistakes come up before anything is measured.
+
+    Raises:
+        UserError, ConfigError, ValueError: A model cannot be built or measured, see
+            :class:`Subject`.
+    """
+    for job in jobs:
+        load_subject_config(job.options)
+    for options in {job.options.config: job.options for job in jobs}.values():
+        Subject(replace(options, device='cpu'))
 
 
 def measure_job(job: Job, seconds: float, deadline: float) -> Iterator[dict[str, Any]]:
@@ -238,16 +258,22 @@ def main(argv: list[str] | None = None) -> int:
         sys.exit(NO_GPU)
     if args.check_sync and not on_gpu:
         sys.exit('error: --check-sync looks for waits for a GPU, and --device is none')
-    try:
-        device = find_device(args.device)
-        jobs = list_jobs(args)
-        for job in jobs:
-            load_subject_config(job.options)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f'error: {error}')
     MMLogger.get_instance('c2fseg', log_level='WARNING')
-    if args.check_sync:
-        return check_sync(args)
+    with one_sentence_errors(ValueError):
+        device = find_device(args.device)
+        if not args.check_sync:
+            check_writable(args.out_dir / PAGE_FILE, args.out_dir / JSON_FILE)
+        jobs = list_jobs(args)
+        try_models(jobs)
+        if args.check_sync:
+            return check_sync(args)
+        measure_jobs(jobs, device, args)
+    print(f'Written to {args.out_dir / PAGE_FILE} and {JSON_FILE} beside it')
+    return 0
+
+
+def measure_jobs(jobs: Sequence[Job], device: torch.device, args: argparse.Namespace) -> None:
+    """Measures all rows, prints and writes each."""
     page: dict[str, Any] = dict(
         environment=environment(device), cfg_options=dict(args.cfg_options), rows=[]
     )
@@ -259,14 +285,12 @@ def main(argv: list[str] | None = None) -> int:
             page['minutes'] = (time.monotonic() - begin) / 60
             print(format_row(row), flush=True)
             write_page(page, args.out_dir)
-    print(f'Written to {args.out_dir / "benchmark_gpu.md"} and benchmark_gpu.json beside it')
-    return 0
 
 
 def write_page(page: dict[str, Any], folder: Path) -> None:
     """Writes all rows so far, as JSON and as a page of tables."""
-    write_whole(folder / 'benchmark_gpu.json', (json.dumps(page, indent=2) + '\n').encode())
-    write_whole(folder / 'benchmark_gpu.md', format_page(page).encode())
+    write_whole(folder / JSON_FILE, (json.dumps(page, indent=2) + '\n').encode())
+    write_whole(folder / PAGE_FILE, format_page(page).encode())
 
 
 if __name__ == '__main__':

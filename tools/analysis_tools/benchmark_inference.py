@@ -30,7 +30,7 @@ from c2fseg.benchmarking.made_data import make_data
 from c2fseg.benchmarking.measure import PartClock, environment, instrumented
 from c2fseg.models.segmentors import C2FSeg
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.launch import one_sentence_errors
 
 
@@ -55,11 +55,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add('--threads', type=int, help="CPU threads (default: torch's choice)")
     add('--json', type=Path, metavar='FILE', help='write the measurements here')
     args = parser.parse_args(arguments)
-    for name in ('made', 'objects', 'batch_size', 'rounds'):
-        if getattr(args, name) < 1:
-            parser.error(
-                f'--{name.replace("_", "-")} must be at least 1, got {getattr(args, name)}'
-            )
+    for name in ('made', 'objects', 'batch_size', 'rounds', 'threads'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name.replace("_", "-")} must be at least 1, got {value}')
     if (args.images is None) != (args.masks is None):
         parser.error('--images and --masks belong together: give both, or neither for made ones')
     if args.random and args.weights:
@@ -165,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     with one_sentence_errors(ValueError, TypeError, KeyError), tempfile.TemporaryDirectory() as tmp:
+        check_writable(args.json)
         images, masks = args.images, args.masks
         if images is None:
             folder = Path(tmp)

@@ -32,7 +32,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -40,8 +40,9 @@ from c2fseg.benchmarking.made_data import make_data
 from c2fseg.datasets import SampleDraw
 from c2fseg.registry import DATA_SAMPLERS, DATASETS
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 from c2fseg.utils.slow_progress import track_if_slow
 
 ORDERS = ('sampler', 'file', 'random')
@@ -66,7 +67,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='seed of pictures and order')
     parser.add_argument('--workers', type=int, metavar='N', help='measure a loader of N processes')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the numbers here')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='K=V')
+    parser.add_argument('--cfg-options', nargs='+', action=PairsAction, metavar='K=V')
     args = parser.parse_args(arguments)
     for name, least in (('images', 1), ('objects', 1), ('num', 1), ('rounds', 1), ('seed', 0)):
         if getattr(args, name) < least:
@@ -201,12 +202,27 @@ def summarise(table: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
+def print_times(content: dict[str, Any], workers: int | None) -> None:
+    """Prints what the JSON file holds; ``workers`` is the number of processes of the loader."""
+    print(f'{content["objects"]} objects, {content["rounds"]} rounds; ms of CPU time an object')
+    print(f'{"":24}{"best":>8}{"median":>8}')
+    for name, values in content['milliseconds'].items():
+        print(f'{name:24}{values["best"]:8.2f}{values["median"]:8.2f}')
+    if workers is not None:
+        found = content['loader']
+        print(
+            f'{workers} worker processes: {found["objects"]} objects in '
+            f'{found["seconds"]:.1f} s, {found["per_second"]:.0f} a second'
+        )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measures as the command line says."""
     args = parse_args(arguments)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with one_sentence_errors(ValueError), tempfile.TemporaryDirectory() as folder:
+        check_writable(args.json)
         config = load_config(args.config, args.cfg_options, None)
         init_default_scope('c2fseg')
         dataset, loader = build_dataset(config, args, Path(folder))
@@ -215,19 +231,10 @@ def main(arguments: list[str] | None = None) -> None:
         if args.workers is not None:  # before steps are timed, which takes time
             number = len(order) * args.rounds
             content['loader'] = measure_loader(dataset, loader, args.workers, number)
-        result = content['milliseconds'] = summarise(measure(dataset, order, args.rounds))
+        content['milliseconds'] = summarise(measure(dataset, order, args.rounds))
+        print_times(content, args.workers)
         if args.json is not None:
             write_whole(args.json, (json.dumps(content, indent=2) + '\n').encode())
-    print(f'{len(order)} objects, {args.rounds} rounds; ms of CPU time an object')
-    print(f'{"":24}{"best":>8}{"median":>8}')
-    for name, values in result.items():
-        print(f'{name:24}{values["best"]:8.2f}{values["median"]:8.2f}')
-    if args.workers is not None:
-        found = content['loader']
-        print(
-            f'{args.workers} worker processes: {found["objects"]} objects in '
-            f'{found["seconds"]:.1f} s, {found["per_second"]:.0f} a second'
-        )
 
 
 if __name__ == '__main__':

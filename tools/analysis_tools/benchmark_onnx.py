@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +27,9 @@ from c2fseg.benchmarking.measure import environment
 from c2fseg.export import OnnxC2FSeg
 from c2fseg.export.parts import example_inputs
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
-from c2fseg.utils.checkpoint import CheckpointError
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.hashing import hash_file
+from c2fseg.utils.launch import one_sentence_errors
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -114,23 +113,28 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measures as the command line says."""
-    args = parse_args(arguments)
-    try:
-        result = measure(args)
-    except (CheckpointError, FileNotFoundError, ImportError, ValueError) as error:
-        sys.exit(f'error: {error}')
+def print_result(result: dict[str, Any]) -> None:
+    """Prints what the JSON file holds."""
     where = result['environment']
     print(', '.join(f'{key} {value}' for key, value in where.items()))
-    print(f'{args.config}, batch {args.batch_size}, median of {args.repeats} rounds in turns:')
+    batch, repeats = result['batch_size'], result['repeats']
+    print(f'{result["config"]}, batch {batch}, median of {repeats} rounds in turns:')
     for name, seconds in result['seconds_per_object'].items():
         print(f'{name:<14}{seconds:>10.4f} s an object')
     print(f'torch takes {result["speedup"]:.2f} times as long as onnxruntime')
     print(f'greatest difference of a probability: {result["greatest_difference"]:.1e}')
-    if args.json is not None:
-        write_whole(args.json, (json.dumps(result, indent=2) + '\n').encode())
-        print(f'Written to {args.json}')
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures as the command line says."""
+    args = parse_args(arguments)
+    with one_sentence_errors(ImportError, KeyError, TypeError, ValueError):
+        check_writable(args.json)
+        result = measure(args)
+        print_result(result)
+        if args.json is not None:
+            write_whole(args.json, (json.dumps(result, indent=2) + '\n').encode())
+            print(f'Written to {args.json}')
 
 
 if __name__ == '__main__':

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import DictAction
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
@@ -26,6 +25,7 @@ from c2fseg.datasets import SampleDraw
 from c2fseg.registry import DATASETS
 from c2fseg.structures import AmodalDataSample
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 from c2fseg.visualization import AmodalVisualizer, write_png
 
 GAP = 6
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tile', type=int, default=160, help='side of a tile, px (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='seed of choice and augmentation')
     parser.add_argument('--out', default='outputs/browse', help='folder (%(default)s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='k=v overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=PairsAction, help='k=v overrides')
     args = parser.parse_args()
     if args.num < 1 or args.columns < 1 or args.frames < 1 or args.tile < 32:
         parser.error('--num, --columns and --frames are at least 1, --tile at least 32')

@@ -35,7 +35,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from c2fseg.datasets.checking import (
     Split,
@@ -51,6 +51,7 @@ from c2fseg.datasets.checking import (
 from c2fseg.datasets.conversion import Finding
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 
 SPLITS = ('train', 'val', 'test')
 CLIP_DATASETS = ('FishbowlDataset', 'MOViDADataset')
@@ -84,7 +85,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--list', type=int, default=50, help='findings printed of each kind (%(default)s)'
     )
     parser.add_argument('--strict', action='store_true', help='remarks count as broken')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='k=v overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=PairsAction, help='k=v overrides')
     args = parser.parse_args(arguments)
     if args.workers < 1 or args.list < 0:
         parser.error('--workers is at least 1, --list at least 0')

@@ -38,7 +38,7 @@ from c2fseg.evaluation.scoring import open_truth
 from c2fseg.mask_sources import MMDetMaskSource
 from c2fseg.models.segmentors.trivial_predictor import fill_convex_hull
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.launch import UserError, load_config, one_sentence_errors
 from c2fseg.utils.slow_progress import track_if_slow
 
@@ -250,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Scores as the command line says."""
     args = parse_args(arguments)
     with one_sentence_errors(ValueError, KeyError, TypeError, ImportError):
+        check_writable(args.json)
         split = read_split(args)
         source = MMDetMaskSource(
             *args.detector,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +47,8 @@ from c2fseg.evaluation.scoring import (
     summarise,
     visible_source_of,
 )
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
+from c2fseg.utils.error_text import error_text, wants_traceback
 from c2fseg.utils.launch import UserError, one_sentence_errors
 from c2fseg.visualization import write_png
 
@@ -160,10 +160,9 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
-        if os.environ.get('C2FSEG_TRACEBACK') == '1':
+        if wants_traceback():
             raise
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        raise UserError(text) from error
+        raise UserError(error_text(error)) from error
 
 
 def check_args(args: argparse.Namespace) -> None:
@@ -320,6 +319,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     with one_sentence_errors(), user_errors():
         check_args(args)
+        check_writable(args.json, args.per_object, args.contact_sheet)
         truth, outcome = evaluate(args)
         report(args, truth, outcome)
 

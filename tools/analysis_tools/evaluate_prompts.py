@@ -26,7 +26,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from c2fseg.apis import AmodalInferencer
 from c2fseg.apis.init_model import load_config, register_components
@@ -35,8 +35,9 @@ from c2fseg.mask_sources import BaseMaskSource, BoxPromptSource, Picture, PointP
 from c2fseg.registry import DATASETS, MASK_SOURCES
 from c2fseg.structures import decode_mask, masks_to_boxes
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.checkpoint import write_whole
-from c2fseg.utils.launch import UserError, check_files, one_sentence_errors
+from c2fseg.utils.atomic_backend import check_writable, write_whole
+from c2fseg.utils.launch import check_files, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 
 WAYS = ('given', 'box', 'click')
 # Objects that are held at once.
@@ -58,13 +59,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--source',
         nargs='+',
-        action=DictAction,
+        action=PairsAction,
         metavar='KEY=VALUE',
         help='another mask source for box and click, as type=SAMPromptSource model=DIR',
     )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='overrides'
+        '--cfg-options', nargs='+', action=PairsAction, metavar='KEY=VALUE', help='overrides'
     )
     return parser.parse_args(arguments)
 
@@ -208,7 +209,8 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     if args.max_objects is not None and args.max_objects < 1:
         raise SystemExit(f'error: --max-objects is at least 1, got {args.max_objects}')
-    with one_sentence_errors(UserError):
+    with one_sentence_errors():
+        check_writable(args.json)
         config = load_config(args.config, args.cfg_options)
         check_files(config, 'test', pretrained=False)
         register_components(config)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ from c2fseg.benchmarking.measure import GIGA, PartClock, count_flops, instrument
 from c2fseg.export.parts import decoder_inputs, split_model
 from c2fseg.models.segmentors.c2fseg import C2FSeg
 from c2fseg.registry import MODELS
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
+from c2fseg.utils.launch import UserError, one_sentence_errors
 
 FILE = Path(__file__).resolve().parents[2] / 'docs' / 'model_costs.json'
 # Config to frames of an object.
@@ -44,6 +44,8 @@ CONFIGS = {
     'lite/c2f_kins_256': 1,
     'lite/c2f_movid_a': 12,
 }
+TOTALS = ('parameters', 'gflop')
+PARTS = ('part_parameters', 'part_gflop')  # the same by name of a part
 # Below what any change of a layer makes.
 TOLERANCE = 1e-3
 DIGITS = 5
@@ -115,6 +117,37 @@ def run_parts(model: C2FSeg, parts: dict[str, nn.Module], frames: int) -> None:
     parts['decoder'](tokens, *feats, **options)
 
 
+def read_costs(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the numbers that were written down.
+
+    Args:
+        path: The JSON file.
+
+    Returns:
+        Entries as of :func:`count_costs` by config.
+
+    Raises:
+        UserError: There is no such file, or this tool did not write it.
+    """
+    if not path.is_file():
+        raise UserError(f'{path} is no file; make it with --write')
+    try:
+        known = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not all(map(are_costs, known.values())):
+        raise UserError(f'{path} was not written by this tool; name another file, or use --write')
+    return known
+
+
+def are_costs(entry: Any) -> bool:
+    """Whether an entry of a file has what :func:`differences` reads."""
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), dict) for key in PARTS):
+        return False
+    numbers = [entry.get(key) for key in TOTALS] + [n for key in PARTS for n in entry[key].values()]
+    return all(isinstance(number, int | float) for number in numbers)
+
+
 def differences(known: dict[str, Any], found: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Compare the costs of a model with those written down.
 
@@ -126,7 +159,7 @@ def differences(known: dict[str, Any], found: dict[str, Any]) -> tuple[list[str]
         Sentences about what grew (a part that is new grew from nothing), and about what shrank.
     """
     grown, shrunk = [], []
-    for key in ('parameters', 'gflop', 'part_parameters', 'part_gflop'):
+    for key in TOTALS + PARTS:
         old, new = known[key], found[key]
         pairs = {'': (old, new)}
         if isinstance(new, dict):
@@ -150,21 +183,12 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Counts, and compares or writes; ends with an error when a model grew."""
-    args = parse_args(arguments)
-    found = {config: count_costs(config, frames) for config, frames in CONFIGS.items()}
-    for config, costs in found.items():
-        unit = 'picture' if costs['frames'] == 1 else f'clip of {costs["frames"]} frames'
-        millions = costs['parameters'] / 1e6
-        print(f'{config:<20}{millions:>8.2f} M parameters{costs["gflop"]:>10.2f} GFLOP a {unit}')
-    if args.write:
-        write_whole(args.file, (json.dumps(found, indent=2) + '\n').encode())
-        print(f'Written to {args.file}')
-        return
-    if not args.file.is_file():
-        sys.exit(f'error: {args.file} does not exist; make it with --write')
-    known = json.loads(args.file.read_text(encoding='utf-8'))
+def compare(known: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]]) -> None:
+    """Print what shrank.
+
+    Raises:
+        UserError: A model grew, or is new.
+    """
     growth = []
     for config, costs in found.items():
         if config not in known:
@@ -175,7 +199,26 @@ def main(arguments: list[str] | None = None) -> None:
         for sentence in shrunk:
             print(f'{config} shrank, {sentence}: keep the gain with --write')
     if growth:
-        sys.exit('error: ' + '; '.join(growth) + '. Where it is meant, rewrite with --write.')
+        raise UserError('; '.join(growth) + '. Where it is meant, rewrite with --write.')
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Counts, and compares or writes; ends with an error when a model grew."""
+    args = parse_args(arguments)
+    with one_sentence_errors():
+        if args.write:
+            check_writable(args.file)
+        known = {} if args.write else read_costs(args.file)
+        found = {config: count_costs(config, frames) for config, frames in CONFIGS.items()}
+        for config, costs in found.items():
+            unit = 'picture' if costs['frames'] == 1 else f'clip of {costs["frames"]} frames'
+            size = f'{costs["parameters"] / 1e6:>8.2f} M parameters'
+            print(f'{config:<20}{size}{costs["gflop"]:>10.2f} GFLOP a {unit}')
+        if args.write:
+            write_whole(args.file, (json.dumps(found, indent=2) + '\n').encode())
+            print(f'Written to {args.file}')
+        else:
+            compare(known, found)
 
 
 if __name__ == '__main__':

@@ -28,7 +28,7 @@ from mmengine.runner import Runner
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.benchmarking.measure import GIGA, PartClock, count_flops, environment
 from c2fseg.utils.allocator import keep_freed_memory
-from c2fseg.utils.atomic_backend import write_whole
+from c2fseg.utils.atomic_backend import check_writable, write_whole
 from c2fseg.utils.hashing import hash_file
 from c2fseg.utils.launch import (
     UserError,
@@ -38,11 +38,13 @@ from c2fseg.utils.launch import (
     one_sentence_errors,
     prepare_processes,
 )
+from c2fseg.utils.option_action import PairsAction
 from c2fseg.visualization.tradeoff import COLOURS, MEASURES, OBJECTS, draw_tradeoff
 
 KEY = 'c2f-image/gt/refined/raw/mIoU_{measure}{objects}'
 SUFFIXES = {'hidden': '_hidden_5-95', 'all': ''}
 COUNT = 'c2f-image/gt/objects{objects}'
+POINT_KEYS = {'model', 'weights', 'steps', 'parameters', 'gflop', 'ms', 'quality', 'objects'}
 
 
 class Candidate:
@@ -55,6 +57,7 @@ class Candidate:
         work_dir: Where its log goes.
         num_objects: Objects that are tested, the first ones of the split.
         batch_size: Objects of the batch that is counted and timed.
+        cfg_options: Values of the config to override, keys with dots.
 
     Raises:
         UserError: The config or a file is wrong, or the model decodes no tokens.
@@ -68,9 +71,10 @@ class Candidate:
         work_dir: str,
         num_objects: int,
         batch_size: int,
+        cfg_options: dict[str, Any] | None,
     ) -> None:
         self.name = name
-        cfg = load_config(recipe_path(config), None, work_dir)
+        cfg = load_config(recipe_path(config), cfg_options, work_dir)
         cfg.load_from, cfg.resume, cfg.log_level = checkpoint, False, 'WARNING'
         cfg.experiment_name = name
         if cfg.get('visualizer'):
@@ -152,7 +156,7 @@ def read_points(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
 
     Args:
         path: Its JSON file; there may be none.
-        settings: How this run measures.
+        settings: How this run measures; empty for one that draws alone.
 
     Returns:
         The points.
@@ -164,11 +168,13 @@ def read_points(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     try:
         known = json.loads(path.read_text(encoding='utf-8'))
-        points, before = known['points'], known['settings']
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f'{path} was not written by this tool: give another file with --json.'
-        ) from error
+        # Files may be without cfg_options: those of configs that were taken as they are.
+        points, before = known['points'], {'cfg_options': {}, **known['settings']}
+        whole = all(set(point) >= POINT_KEYS for point in points)
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise UserError(f'{path} was not written by this tool: give another file.')
     for key, value in settings.items():
         if before.get(key) != value:
             raise UserError(
@@ -287,6 +293,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--from-json', type=Path, metavar='FILE', help='draw alone')
     parser.add_argument('--out', type=Path, default=Path('outputs/tradeoff.png'), metavar='FILE')
     parser.add_argument('--objects', choices=list(OBJECTS), default='hidden', help='to draw')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=PairsAction,
+        metavar='K=V',
+        help='overrides of all configs, such as test_dataloader.dataset.data_root=DIR',
+    )
     args = parser.parse_args(arguments)
     names = [name for name, _, _ in args.model]
     if bool(names) == (args.from_json is not None):
@@ -307,7 +320,15 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measures as the command line says and returns the points."""
     with tempfile.TemporaryDirectory() as work_dir:
         candidates = [
-            Candidate(name, config, checkpoint, work_dir, args.num_objects, args.batch_size)
+            Candidate(
+                name,
+                config,
+                checkpoint,
+                work_dir,
+                args.num_objects,
+                args.batch_size,
+                args.cfg_options,
+            )
             for name, config, checkpoint in args.model
         ]
         device = next(candidates[0].model.parameters()).device
@@ -315,6 +336,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
             num_objects=args.num_objects,
             batch_size=args.batch_size,
             optimized=True,
+            cfg_options={key: repr(value) for key, value in (args.cfg_options or {}).items()},
             environment=environment(device),
         )
         weights = {name: hash_file(Path(checkpoint)) for name, _, checkpoint in args.model}
@@ -328,7 +350,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Measures or reads, and draws."""
     args = parse_args(arguments)
     with one_sentence_errors():
+        check_writable(args.out)
         if args.from_json is None:
+            check_writable(args.json)
             points = measure(args)
         else:
             if not args.from_json.is_file():

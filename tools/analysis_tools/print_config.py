@@ -10,7 +10,11 @@ import argparse
 import sys
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+
+from c2fseg.utils.config_files import ConfigError, read_config
+from c2fseg.utils.error_text import error_text
+from c2fseg.utils.option_action import PairsAction
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -21,7 +25,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('--key', help='print this part only, for example model.decoder')
     parser.add_argument('--out', metavar='FILE.py', help='write the whole config to this file too')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='k=v overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=PairsAction, help='k=v overrides')
     return parser.parse_args(arguments)
 
 
@@ -47,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Prints as the command line says."""
     args = parse_args(arguments)
     try:
-        cfg = Config.fromfile(args.config)
+        cfg = read_config(args.config)
         if args.cfg_options:
             cfg.merge_from_dict(args.cfg_options)
         if args.key is None:
@@ -55,8 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             value = pick(cfg, args.key)
             print(Config(value).pretty_text if isinstance(value, dict) else repr(value))
-    except (OSError, KeyError) as error:
-        sys.exit(f'print_config: {error.args[0] if isinstance(error, KeyError) else error}')
+    except (ConfigError, OSError, KeyError, TypeError) as error:
+        sys.exit(f'print_config: {error_text(error)}')
     if args.out is not None:
         cfg.dump(args.out)
 

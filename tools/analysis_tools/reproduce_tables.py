@@ -20,8 +20,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from c2fseg.engine import InvalidLossError
 from c2fseg.reproduction import (
     TABLES,
@@ -38,6 +36,7 @@ from c2fseg.reproduction.execution import Result
 from c2fseg.reproduction.plan import Evaluation
 from c2fseg.utils.atomic_backend import write_whole
 from c2fseg.utils.launch import UserError, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'ablations'
 SUPPLEMENT = ('1', '2', '3')
@@ -70,7 +69,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
     parser.add_argument('--dry-run', action='store_true', help='say what would be run, and stop')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action=PairsAction, metavar='KEY=VALUE',
         help='overrides for every run, such as test_dataloader.dataset.indices=100',
     )  # fmt: skip
     return parser.parse_args(arguments)

@@ -18,8 +18,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
 from c2fseg.reproduction.report import find_score
 from c2fseg.reproduction.runs import (
     named_runner,
@@ -29,6 +27,7 @@ from c2fseg.reproduction.runs import (
     write_result,
 )
 from c2fseg.utils.launch import check_files, load_config, one_sentence_errors
+from c2fseg.utils.option_action import PairsAction
 
 # Heading of a column, and a pattern of the key of its score.
 COLUMNS = {
@@ -58,7 +57,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--max-iters', type=int, default=150, help='iterations of every run')
     parser.add_argument('--work-dir', default='work_dirs/ablations', help='results and logs')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action=PairsAction, metavar='KEY=VALUE',
         help='overrides for every run',
     )  # fmt: skip
     return parser.parse_args(arguments)

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 
 import c2fseg.models  # noqa: F401  registers the components
 from c2fseg.models.published_files import (
@@ -39,6 +38,7 @@ from c2fseg.models.published_files import (
 from c2fseg.registry import MODELS
 from c2fseg.utils.checkpoint import CheckpointError, load_checkpoint_safely, save_checkpoint
 from c2fseg.utils.checkpoint_fit import compare_states
+from c2fseg.utils.config_files import ConfigError, read_config
 from c2fseg.utils.launch import UserError
 from c2fseg.version import __version__
 
@@ -82,7 +82,7 @@ def check_against_config(state: State, config: str | Path) -> None:
     """
     if not Path(config).is_file():
         raise UserError(f'Config {config} does not exist: give one of configs/official/*.py.')
-    description = Config.fromfile(config).get('model') or {}
+    description = read_config(config).get('model') or {}
     if 'perceptual_loss' in description:
         description.perceptual_loss = None  # a frozen network whose weights would be fetched
     with torch.device('meta'):
@@ -247,7 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             *sources, out = args.paths
             convert(sources, out, args.config, args.dataset)
-    except (LayoutError, CheckpointError, UserError, OSError) as error:
+    except (LayoutError, CheckpointError, ConfigError, UserError, OSError) as error:
         sys.exit(f'error: {error}')
 
 

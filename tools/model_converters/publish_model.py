@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from torch import Tensor
 
 from c2fseg.utils.checkpoint import CheckpointError, load_checkpoint_safely, save_checkpoint
+from c2fseg.utils.config_files import ConfigError, read_config
 from c2fseg.version import __version__
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16, 'float32': torch.float32}
@@ -75,10 +75,10 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Publishes as the command line says."""
     args = parse_args(arguments)
-    text = Config.fromfile(args.config).pretty_text if args.config else None
     try:
+        text = read_config(args.config).pretty_text if args.config else None
         result = publish(load_checkpoint_safely(args.source), DTYPES[args.dtype], text)
-    except CheckpointError as error:
+    except (CheckpointError, ConfigError) as error:
         sys.exit(f'error: {error}')
     save_checkpoint(result, args.out)
     size = Path(args.out).stat().st_size / 1e6

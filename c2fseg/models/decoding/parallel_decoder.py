@@ -77,10 +77,16 @@ class ParallelDecoder:
         temperature: float = 4.5,
         greedy: bool = False,
     ) -> None:
-        if num_steps < 1:
-            raise ValueError(f'ParallelDecoder: num_steps must be at least 1, got {num_steps}')
-        if top_k is not None and top_k < 1:
-            raise ValueError(f'ParallelDecoder: top_k must be None or at least 1, got {top_k}')
+        if not (isinstance(num_steps, int) and num_steps >= 1):
+            raise ValueError(
+                'ParallelDecoder: num_steps must be a whole number of at least 1, '
+                f'got {num_steps!r}'
+            )
+        if top_k is not None and not (isinstance(top_k, int) and top_k >= 1):
+            raise ValueError(
+                'ParallelDecoder: top_k must be None or a whole number of at least 1, '
+                f'got {top_k!r}'
+            )
         if temperature < 0:
             raise ValueError(f'ParallelDecoder: temperature must not be negative: {temperature}')
         built = MASK_SCHEDULERS.build(scheduler) if isinstance(scheduler, dict) else scheduler

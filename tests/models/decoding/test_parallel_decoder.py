@@ -181,7 +181,15 @@ def test_the_mask_token_is_found_out_when_it_is_not_given():
 
 @pytest.mark.parametrize(
     'bad',
-    [dict(num_steps=0), dict(top_k=0), dict(temperature=-1.0), dict(scheduler=dict(type='X'))],
+    [
+        dict(num_steps=0),
+        dict(num_steps=2.5),
+        dict(num_steps='3'),
+        dict(top_k=0),
+        dict(top_k=1.5),
+        dict(temperature=-1.0),
+        dict(scheduler=dict(type='X')),
+    ],
 )
 def test_bad_arguments_are_errors(bad):
     with pytest.raises((ValueError, KeyError)):
