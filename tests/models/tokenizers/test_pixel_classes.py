@@ -159,5 +159,5 @@ def test_each_mask_of_a_batch_gives_what_it_gives_alone() -> None:
     with torch.no_grad():
         together = encoder(mask)
         alone = torch.cat([encoder(mask[:1]), encoder(mask[1:])])
-    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
     assert not np.allclose(alone[0], alone[1])
