@@ -41,7 +41,7 @@ def find_crop_size(cfg: Config) -> tuple[int, int]:
 
 
 def make_batch(size: tuple[int, int], batch_size: int, frames: int) -> dict[str, Any]:
-    """Returns a batch as the data loader collates it: noise, with an ellipse as object.
+    """Returns a batch as the data loader collates it: noise, with a star as object.
 
     Args:
         size: Crop size (h, w).
@@ -50,8 +50,10 @@ def make_batch(size: tuple[int, int], batch_size: int, frames: int) -> dict[str,
     """
     height, width = size
     rows, columns = np.ogrid[:height, :width]
-    ellipse = ((rows / height - 0.5) / 0.3) ** 2 + ((columns / width - 0.5) / 0.4) ** 2 < 1
-    amodal = torch.from_numpy(ellipse).float().expand(frames, height, width).clone()
+    y, x = (rows / height - 0.5) / 0.3, (columns / width - 0.5) / 0.4
+    # What a mask costs depends on how long its outline is: this is that of an average object.
+    star = np.hypot(y, x) < 0.8 + 0.2 * np.sin(11 * np.arctan2(y, x))
+    amodal = torch.from_numpy(star).float().expand(frames, height, width).clone()
     visible = amodal.clone()
     visible[:, :, width // 2 :] = 0
     samples = []

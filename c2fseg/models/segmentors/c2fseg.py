@@ -151,7 +151,7 @@ class C2FSeg(BaseModel):
         """Let torch compile the parts at their first call; ``options`` of :func:`torch.compile`."""
         coders = [getattr(self.tokenizer, name, None) for name in ('encoder', 'decoder')]
         for part in (self.backbone, self.refiner, *coders):
-            if isinstance(part, nn.Module):
+            if isinstance(part, nn.Module) and not getattr(part, 'shares_pixels', False):
                 part.compile(**options)
         step = CompiledMethod(self.transformer, 'predict_tokens', **options)
         self.transformer.predict_tokens = step

@@ -94,30 +94,34 @@ class MaskEncoder(nn.Module):
     def forward(self, mask: Tensor) -> Tensor:
         """Mask (M, C_in, H, W) to latent map (M, C_out, H / stride, W / stride)."""
         first, *others = self.levels
-        shared = None
         if self._may_share(mask):
-            shared = encode_by_classes(self.conv_in, first.blocks, mask)  # (M, C, H, W)
-        if shared is not None:
-            x = first.downsample(shared)  # (M, C, h, w)
+            x = encode_by_classes(self.conv_in, first.blocks, mask)  # (M, C, H, W)
+            x = first.downsample(x)  # (M, C, h, w), half of it after every level but the last
         else:
             x = F.pixel_unshuffle(mask, self.patch_size)  # (M, C_in p p, H/p, W/p)
             x = first(self.conv_in(x))  # (M, C, h, w)
         for level in others:
-            x = level(x)  # (M, C, h, w), half of it after every level but the last
+            x = level(x)  # (M, C, h, w)
         x = self.middle(x)
         return self.conv_out(self.norm_out(x))  # (M, C_out, gh, gw)
 
-    def _may_share(self, mask: Tensor) -> bool:
-        """Whether pixels that see the same may be computed once.
+    @property
+    def shares_pixels(self) -> bool:
+        """Whether pixels that see the same are computed once, without gradient.
 
         It pays on a CPU, where the first level takes half of the time, and in full precision. How
         many pixels are left depends on the mask, so no graph can hold it and a GPU would have to be
         waited for.
         """
+        weight = self.conv_in.weight
+        in_full = weight.device.type == 'cpu' and weight.dtype == torch.float32
+        return in_full and self.conv_in.in_channels == 1
+
+    def _may_share(self, mask: Tensor) -> bool:
+        """Whether they may be for this mask, here and now."""
         return (
-            mask.device.type == 'cpu'
-            and mask.dtype == self.conv_in.weight.dtype == torch.float32
-            and self.conv_in.in_channels == 1
+            self.shares_pixels
+            and mask.dtype == torch.float32
             and not (self.training or torch.is_grad_enabled() or torch.is_autocast_enabled('cpu'))
             and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
         )

@@ -73,7 +73,7 @@ def find_classes(mask: Tensor, radius: int) -> PixelClasses | None:
     return PixelClasses(of_pixel, neighbours, share, torch.cat(values)[:, None])
 
 
-def encode_by_classes(conv: nn.Conv2d, blocks: Iterable[nn.Module], mask: Tensor) -> Tensor | None:
+def encode_by_classes(conv: nn.Conv2d, blocks: Iterable[nn.Module], mask: Tensor) -> Tensor:
     """A convolution of a mask and residual blocks behind it, without gradient or dropout.
 
     Args:
@@ -82,21 +82,30 @@ def encode_by_classes(conv: nn.Conv2d, blocks: Iterable[nn.Module], mask: Tensor
         mask: (M, 1, H, W).
 
     Returns:
-        (M, C, H, W) in channels-last layout, or None where a mask has too few pixels to share.
+        (M, C, H, W) in channels-last layout.
     """
     blocks = list(blocks)
     radius = 1 + 2 * len(blocks)
-    found = [find_classes(one, radius) for one in mask[:, 0]]
-    if any(classes is None for classes in found):
-        return None
     out = mask.new_empty(len(mask), *mask.shape[2:], blocks[-1].conv2.out_channels)  # (M, H, W, C)
-    # One mask after the other: its rows stay in the cache.
-    for classes, features in zip(found, out):
+    # One mask after the other: its rows stay in the cache, and others do not change its numbers.
+    for one, features in zip(mask, out):
+        classes = find_classes(one[0], radius)
+        if classes is None:  # too few pixels to share
+            features.copy_(_encode_pixels(conv, blocks, one[None])[0].permute(1, 2, 0))
+            continue
         x = _convolve(conv, classes.value, classes)  # (P, C)
         for block in blocks:
             x = _run_block(block, x, classes)
         torch.index_select(x, 0, classes.of_pixel.flatten() - 1, out=features.flatten(0, 1))
     return out.permute(0, 3, 1, 2)
+
+
+def _encode_pixels(conv: nn.Conv2d, blocks: Iterable[nn.Module], mask: Tensor) -> Tensor:
+    """The same (M, C, H, W) by the layers as they are."""
+    x = conv(mask)
+    for block in blocks:
+        x = block(x)
+    return x
 
 
 def _highest(mask: Tensor, radius: int) -> Tensor:

@@ -170,6 +170,15 @@ def test_copies_are_models_of_their_own() -> None:
             one.load_state_dict({})
 
 
+@pytest.mark.parametrize('patch_size', [1, 4])
+def test_an_encoder_that_shares_pixels_is_not_compiled(patch_size: int) -> None:
+    model = random_model('c2f_shapes', **{'tokenizer.patch_size': patch_size})
+    model.compile_parts(backend='eager')
+    compiled = model.tokenizer.encoder._compiled_call_impl is not None
+    assert compiled == (patch_size == 4)
+    assert model.tokenizer.decoder._compiled_call_impl is not None
+
+
 def test_training_mode_is_refused() -> None:
     with pytest.raises(RuntimeError, match='call eval'):
         optimize_for_inference(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)))
