@@ -121,6 +121,7 @@ class MaskEncoder(nn.Module):
         """Whether they may be for this mask, here and now."""
         return (
             self.shares_pixels
+            and type(mask) is Tensor  # a fake one, for example, has no values to look at
             and mask.dtype == torch.float32
             and not (self.training or torch.is_grad_enabled() or torch.is_autocast_enabled('cpu'))
             and not (torch.compiler.is_compiling() or torch.jit.is_tracing())

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from c2fseg.models.tokenizers import pixel_classes
 from c2fseg.models.tokenizers.encoder import MaskEncoder
@@ -147,6 +148,8 @@ def test_the_encoder_takes_the_way_where_it_may(calls) -> None:
         torch.export.export(encoder, (mask,), strict=False)
         torch.export.export(encoder, (mask,), strict=True)
         torch.compile(encoder, backend='eager', fullgraph=True)(mask)
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            encoder(mode.from_tensor(mask))
     assert calls == [2]
 
 
