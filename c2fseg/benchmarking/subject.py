@@ -36,7 +36,7 @@ from c2fseg.utils.launch import UserError, building_errors
 
 MEGA = 1e6
 OTHER = 'other'
-ENCODE = 'tokenizer_encode'
+CONDITION = ('tokenizer_encode', 'backbone', 'transformer_condition')
 PARTS = ('backbone', 'tokenizer', 'transformer', 'refiner')
 
 
@@ -282,7 +282,7 @@ class Subject:
     def _dtype_of(self, part: str) -> str:
         """The dtype of most products of a part, or of the ``total``."""
         dtype = self.options.dtype
-        if part != ENCODE or dtype == 'float32' or self.model.test_cfg.encode_autocast:
+        if part not in CONDITION or self.model.test_cfg.condition_autocast:
             return dtype
         return 'float32'
 

@@ -180,13 +180,13 @@ def test_an_interrupt_before_a_full_round(
 
 
 @pytest.mark.parametrize(
-    ('dtype', 'encode', 'expected'),
+    ('dtype', 'low', 'expected'),
     [('float32', False, 100), ('bfloat16', False, 100), ('bfloat16', True, 1000)],
 )
-def test_tokens_are_judged_by_the_products_of_their_dtype(
-    dtype: str, encode: bool, expected: float, tiny_config: str
+def test_parts_are_judged_by_the_products_of_their_dtype(
+    dtype: str, low: bool, expected: float, tiny_config: str
 ) -> None:
-    options = {'model.test_cfg.encode_autocast': encode}
+    options = {'model.test_cfg.condition_autocast': low}
     subject = Subject(SubjectOptions(tiny_config, 'tiny', dtype=dtype, cfg_options=options))
     subject.count()
     subject.measure()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from c2fseg.models.backbones.light_encoder import ConvBNReLU
-from c2fseg.models.utils import grow
+from c2fseg.models.utils import grow, without_autocast
 from c2fseg.structures.prompts import PROMPT_CHANNELS
 
 # Kinds of prompts that features are compared with: box, click on the object, click beside it.
@@ -107,6 +107,6 @@ class PromptDecoder(nn.Module):
         inside = (deep * small).mean(dim=(2, 3)) / (small.mean(dim=(2, 3)) + 1e-3)  # (M,C)
         area = mask.mean(dim=(2, 3))  # (M,1)
         certain = (mask * mask).mean(dim=(2, 3)) / (area + 1e-3)  # (M,1)
-        with torch.autocast(deep.device.type, enabled=False):
+        with without_autocast(deep.device):
             facts = torch.cat([inside, deep.mean(dim=(2, 3)), area, certain], dim=1)
             return self.score(facts)[:, 0]  # (M,)

@@ -10,8 +10,8 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from c2fseg.models.prompting.prompt_decoder import PromptDecoder
+from c2fseg.models.segmentors.precision import autocast_context
 from c2fseg.models.segmentors.sample_tensors import stack_masks
-from c2fseg.models.segmentors.settings import autocast_context
 from c2fseg.models.segmentors.stage_losses import refinement_losses
 from c2fseg.models.utils import load_strictly, read_state
 from c2fseg.registry import MODELS

@@ -18,9 +18,10 @@ from c2fseg.models.segmentors.hypotheses import (
     object_generators,
 )
 from c2fseg.models.segmentors.initial_weights import load_initial_weights
+from c2fseg.models.segmentors.precision import autocast_context, autocast_if, condition_parts
 from c2fseg.models.segmentors.predictions import enlarge, write_hypotheses, write_masks
 from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
-from c2fseg.models.segmentors.settings import TestSettings, TrainSettings, autocast_context
+from c2fseg.models.segmentors.settings import TestSettings, TrainSettings
 from c2fseg.models.segmentors.stage_losses import (
     hide_tokens,
     mask_ratio,
@@ -140,9 +141,7 @@ class C2FSeg(BaseModel):
         See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
         """
         if not self.is_optimized:
-            # A tokenizer that does not say what encodes is left in full precision as a whole.
-            encoding = getattr(self.tokenizer, 'encoding_parts', (self.tokenizer,))
-            exact = () if self.test_cfg.encode_autocast else encoding
+            exact = () if self.test_cfg.condition_autocast else condition_parts(self)
             optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, exact)
             self.is_optimized = True
         return self
@@ -221,7 +220,8 @@ class C2FSeg(BaseModel):
         with autocast_context(visible.device, cfg.autocast):
             # One pass for both masks: twice the work of a batch in half the calls.
             masks = torch.cat([visible, amodal_gt])  # (2N,T,1,h,w)
-            visible_tokens, target = self._encode(masks, cfg.encode_autocast).chunk(2)
+            with autocast_if(cfg.encode_autocast, masks.device):
+                visible_tokens, target = self._encode(masks).chunk(2)
             ratio = mask_ratio(target, self.decoder.scheduler, cfg)
             tokens, hidden = hide_tokens(target, ratio, self.mask_token)
             feats = self.extract_feats(inputs)
@@ -317,10 +317,11 @@ class C2FSeg(BaseModel):
     def _condition(self, inputs: dict[str, Tensor], frame_valid: Tensor | None) -> Condition:
         """What the decoding starts from."""
         visible = inputs['visible_mask']
-        visible_tokens = self._encode(visible, self.test_cfg.encode_autocast)
-        feats = self.extract_feats(inputs)
-        last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
-        embedded = self.transformer.embed_condition(last, visible_tokens)
+        with autocast_if(self.test_cfg.condition_autocast, visible.device):
+            visible_tokens = self._encode(visible)
+            feats = self.extract_feats(inputs)
+            last = feats[-1].unflatten(0, visible.shape[:2])  # (N,T,C,gh,gw)
+            embedded = self.transformer.embed_condition(last, visible_tokens)
         return Condition(feats, visible, embedded, frame_valid)
 
     def _complete(
@@ -374,12 +375,9 @@ class C2FSeg(BaseModel):
             )
         return feats
 
-    def _encode(self, masks: Tensor, autocast: bool) -> Tensor:
-        """Tokens (N,T,L) of masks (N,T,1,h,w), found in float32 unless in the autocast around."""
-        device = masks.device.type
-        with torch.autocast(device, enabled=autocast and torch.is_autocast_enabled(device)):
-            tokens = self.tokenizer.encode(masks.flatten(0, 1))  # (N*T,L)
-        return tokens.unflatten(0, masks.shape[:2])
+    def _encode(self, masks: Tensor) -> Tensor:
+        """Tokens (N,T,L) of masks (N,T,1,h,w)."""
+        return self.tokenizer.encode(masks.flatten(0, 1)).unflatten(0, masks.shape[:2])
 
     def _decode(self, tokens: Tensor) -> Tensor:
         """Coarse masks (N*T,1,h,w), float32, of tokens (N,T,L); no gradient."""

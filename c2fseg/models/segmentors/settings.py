@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, TypeVar
 
 import torch
 
-_AUTOCAST_DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
+from c2fseg.models.segmentors.precision import AUTOCAST_DTYPES
 
 SettingsT = TypeVar('SettingsT', bound='_Settings')
 
@@ -96,7 +95,7 @@ class TrainSettings(_Settings):
         self._check_choice('refine_loss', ('bce', 'bce_dice'))
         self._check_choice('refine_size', ('crop', 'logits'))
         self._check_choice('encode_autocast', (False, True))
-        self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
+        self._check_choice('autocast', (None, *AUTOCAST_DTYPES))
         if not 0 <= self.min_mask_ratio <= 1:
             raise ValueError(
                 f'TrainSettings: min_mask_ratio must lie in [0, 1], got {self.min_mask_ratio}'
@@ -120,8 +119,9 @@ class TestSettings(_Settings):
         fuse_coarse: Add the coarse to the refined probability before the threshold, as the
             published evaluation of videos does.
         autocast: ``None`` or the name of a dtype (``bfloat16``) for the forward pass.
-        encode_autocast: Turn the visible mask into tokens in that dtype too. Faster, but rounding
-            then moves a few tokens in a hundred to a neighbouring code, and masks change with them.
+        condition_autocast: Compute what the decoding starts from in that dtype too: tokens of the
+            visible mask, image features and their embedding. Faster, but rounding then decides
+            between tokens that are nearly as likely, and masks change with them.
         num_hypotheses: Amodal masks n of an object. Above 1, ``predict`` writes
             ``pred_hypotheses`` too, and all else stays as it is.
         hypothesis_steps: Decoding steps of the hypotheses after the first, at least 2: with one
@@ -141,7 +141,7 @@ class TestSettings(_Settings):
     upsample: str = 'nearest'
     fuse_coarse: bool = False
     autocast: str | None = None
-    encode_autocast: bool = False
+    condition_autocast: bool = False
     num_hypotheses: int = 1
     hypothesis_steps: int = 3
     hypothesis_top_k: int = 3
@@ -161,19 +161,12 @@ class TestSettings(_Settings):
                 f'{self.hypothesis_temperature} and {self.confidence_temperature}'
             )
         self._check_choice('upsample', ('nearest', 'bilinear'))
-        self._check_choice('encode_autocast', (False, True))
-        self._check_choice('autocast', (None, *_AUTOCAST_DTYPES))
+        self._check_choice('condition_autocast', (False, True))
+        self._check_choice('autocast', (None, *AUTOCAST_DTYPES))
         if not 0 < self.threshold < 1:
             raise ValueError(f'TestSettings: threshold must lie in (0, 1), got {self.threshold}')
 
     @property
     def autocast_dtype(self) -> torch.dtype | None:
         """The dtype that ``autocast`` names, ``None`` without."""
-        return None if self.autocast is None else _AUTOCAST_DTYPES[self.autocast]
-
-
-def autocast_context(device: torch.device, dtype: str | None) -> AbstractContextManager:
-    """Mixed precision on ``device``; ``None`` leaves what an AMP wrapper outside has set."""
-    if dtype is None:
-        return nullcontext()
-    return torch.autocast(device.type, dtype=_AUTOCAST_DTYPES[dtype])
+        return None if self.autocast is None else AUTOCAST_DTYPES[self.autocast]

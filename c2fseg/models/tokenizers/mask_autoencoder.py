@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from c2fseg.models.utils import without_autocast
 from c2fseg.registry import TOKENIZERS
 
 from .decoder import MaskDecoder
@@ -149,7 +150,7 @@ class MaskAutoencoder(BaseModule):
         """
         latent = self.encode_latent(mask)  # (M, C, gh, gw)
         # Which code is nearest is not left to autocast: distances cancel.
-        with torch.autocast(mask.device.type, enabled=False):
+        with without_autocast(mask.device):
             return self.quantizer.tokenize(latent)  # (M, L)
 
     @torch.no_grad()

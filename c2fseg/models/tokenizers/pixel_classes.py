@@ -158,8 +158,13 @@ def _convolve(conv: nn.Conv2d, x: Tensor, classes: PixelClasses) -> Tensor:
 def _normalise(norm: GroupNormSwish, x: Tensor, share: Tensor) -> Tensor:
     """Group normalisation over pixels, and swish, of rows (P, C)."""
     per_group = x.shape[1] // norm.num_groups
-    mean = (share @ x).view(-1, per_group).mean(dim=1).repeat_interleave(per_group)  # (C,)
-    x = x - mean
-    variance = (share @ x.square()).view(-1, per_group).mean(dim=1)  # (G,)
-    scale = (variance + norm.eps).rsqrt().repeat_interleave(per_group) * norm.weight  # (C,)
+
+    def group_mean(rows: Tensor) -> Tensor:
+        """(P, C) to (C,), the same for all channels of a group."""
+        # A sum adds up in pairs, a product one by one: too coarse for a thousand pixels and more.
+        mean = (rows * share[:, None]).sum(dim=0).view(-1, per_group).mean(dim=1)  # (G,)
+        return mean.repeat_interleave(per_group)
+
+    x = x - group_mean(x)
+    scale = (group_mean(x.square()) + norm.eps).rsqrt() * norm.weight  # (C,)
     return F.silu(x.mul_(scale).add_(norm.bias), inplace=True)

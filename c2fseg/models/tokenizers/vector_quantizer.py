@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce, broadcast, is_distributed
 from torch import Tensor, nn
 
+from c2fseg.models.utils import without_autocast
+
 
 class QuantizerOutput(NamedTuple):
     """What one training pass through the codebook gives.
@@ -103,7 +105,7 @@ class VectorQuantizer(nn.Module):
 
     def forward(self, latent: Tensor) -> QuantizerOutput:
         """Quantises a latent map (M, C, gh, gw); counts and revives codes in training mode."""
-        with torch.autocast(latent.device.type, enabled=False):
+        with without_autocast(latent.device):
             latent = latent.to(self.codebook.dtype)
             vectors = _to_vectors(latent)  # (P, C), P = M gh gw
             if self.training and self.revive_every is not None:

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from c2fseg.models.transformers.clip_layout import ClipLayout
+from c2fseg.models.utils import without_autocast
 from c2fseg.registry import MASKED_TRANSFORMERS, ST_BLOCKS
 
 _INIT_STD = 0.02
@@ -17,10 +18,17 @@ _INIT_STD = 0.02
 class TokenHead(nn.Module):
     """LayerNorm, Linear, GELU, LayerNorm, then a Linear to the classes with a bias of its own.
 
+    It is small, and its logits decide between tokens: autocast does not reach it.
+
     Args:
         embed_dims: Channels D.
         num_classes: Codebook size plus one for [MASK].
+
+    Attributes:
+        full_precision: Tells ``optimize_for_inference`` to leave the weights in their dtype.
     """
+
+    full_precision = True
 
     def __init__(self, embed_dims: int, num_classes: int) -> None:
         super().__init__()
@@ -32,9 +40,11 @@ class TokenHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (..., num_classes) of tokens (..., D)."""
-        x = self.norm2(self.act(self.dense(self.norm1(x))))
-        return self.classifier(x) + self.bias
+        """Logits (..., num_classes) of tokens (..., D), in the dtype of the weights."""
+        with without_autocast(x.device):
+            x = x.to(self.bias.dtype)
+            x = self.norm2(self.act(self.dense(self.norm1(x))))
+            return self.classifier(x) + self.bias
 
 
 @MASKED_TRANSFORMERS.register_module()
@@ -105,6 +115,11 @@ class MaskedTransformer(BaseModule):
                 nn.init.zeros_(module.bias)
             if getattr(module, 'zero_init', False):
                 nn.init.zeros_(module.weight)
+
+    @property
+    def condition_parts(self) -> tuple[nn.Module, ...]:
+        """Modules that :meth:`embed_condition` calls and :meth:`predict_tokens` does not."""
+        return self.feature_proj, self.visible_embedding
 
     def embed_condition(self, feat: Tensor, visible_tokens: Tensor) -> Tensor:
         """The part of the state that stays the same over the decoding steps.

@@ -33,7 +33,8 @@ def optimize_for_inference(
     Args:
         module: In eval mode.
         dtype: That of autocast, or None without autocast.
-        full_precision: Parts of the module that run without autocast; they keep their dtype.
+        full_precision: Parts of the module that run without autocast; they keep their dtype, and so
+            do those whose class says ``full_precision = True``.
 
     Raises:
         RuntimeError: The module is in training mode: running statistics would be folded while they
@@ -49,7 +50,8 @@ def optimize_for_inference(
         if hasattr(child, 'prepare_inference'):
             child.prepare_inference()
     module.requires_grad_(False)
-    kept = {child for part in full_precision for child in part.modules()}
+    exact = [child for child in module.modules() if getattr(child, 'full_precision', False)]
+    kept = {child for part in (*full_precision, *exact) for child in part.modules()}
     for child in module.modules():
         if is_plain(child, *_PRODUCTS):
             child.to(memory_format=torch.channels_last)

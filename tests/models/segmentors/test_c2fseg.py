@@ -249,29 +249,37 @@ def test_mixed_precision_in_training_is_that_of_the_model_or_of_the_wrapper(
     autocast, encode_autocast, outer
 ):
     model = tiny_model(train_cfg=dict(autocast=autocast, encode_autocast=encode_autocast))
-    parts = (model.backbone, model.transformer, model.refiner, model.tokenizer.decoder)
+    transformer = (model.transformer.feature_proj, model.transformer.blocks)
+    parts = (model.backbone, *transformer, model.refiner, model.tokenizer.decoder)
     found = [_watch_dtypes(part) for part in parts]
-    encoding = _watch_dtypes(model.tokenizer.encoder)
+    encoding, head = _watch_dtypes(model.tokenizer.encoder), _watch_dtypes(model.transformer.head)
     with torch.autocast('cpu', dtype=torch.bfloat16, enabled=outer):
         total, _ = model.parse_losses(run_loss(model, tiny_batch()))
     low = outer or autocast is not None
     assert found == [{torch.bfloat16 if low else torch.float32}] * len(parts)
     assert encoding == {torch.bfloat16 if low and encode_autocast else torch.float32}
+    assert head == {torch.float32}
     assert total.dtype == torch.float32
 
 
 @pytest.mark.parametrize('outer', [False, True], ids=['alone', 'in a context'])
-@pytest.mark.parametrize('encode_autocast', [False, True])
+@pytest.mark.parametrize('condition_autocast', [False, True])
 @pytest.mark.parametrize('autocast', [None, 'bfloat16'])
-def test_visible_tokens_are_found_in_float32_unless_asked(autocast, encode_autocast, outer):
-    settings = dict(autocast=autocast, encode_autocast=encode_autocast)
+def test_decoding_starts_and_ends_in_float32_unless_asked(autocast, condition_autocast, outer):
+    settings = dict(autocast=autocast, condition_autocast=condition_autocast)
     model = tiny_model(test_cfg=settings).eval()
-    encoding, rest = _watch_dtypes(model.tokenizer.encoder), _watch_dtypes(model.transformer)
+    transformer = model.transformer
+    condition = (model.tokenizer.encoder, model.backbone, transformer.feature_proj)
+    rest = (transformer.blocks, model.tokenizer.decoder, model.refiner)
+    before, after = ([_watch_dtypes(part) for part in parts] for parts in (condition, rest))
+    head = _watch_dtypes(transformer.head)
     with torch.autocast('cpu', dtype=torch.bfloat16, enabled=outer):
         model.test_step(tiny_batch(with_gt=False))
     low = outer or autocast is not None
-    assert rest == {torch.bfloat16 if low else torch.float32}
-    assert encoding == {torch.bfloat16 if low and encode_autocast else torch.float32}
+    assert after == [{torch.bfloat16 if low else torch.float32}] * len(rest)
+    low = low and condition_autocast
+    assert before == [{torch.bfloat16 if low else torch.float32}] * len(condition)
+    assert head == {torch.float32}
 
 
 def _save_tokenizer(tmp_path, change=None):
