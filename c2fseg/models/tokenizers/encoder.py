@@ -13,6 +13,9 @@ from .pixel_classes import encode_by_classes
 from .resampling import Downsample
 from .residual_block import ResidualBlock
 
+# Further down, most pixels see an edge of the mask.
+_SHARED_LEVELS = 2
+
 
 class EncoderLevel(nn.Module):
     """The residual blocks of one resolution and the way down to the next.
@@ -93,15 +96,15 @@ class MaskEncoder(nn.Module):
 
     def forward(self, mask: Tensor) -> Tensor:
         """Mask (M, C_in, H, W) to latent map (M, C_out, H / stride, W / stride)."""
-        first, *others = self.levels
+        left = self.levels
         if self._may_share(mask):
-            x = encode_by_classes(self.conv_in, first.blocks, mask)  # (M, C, H, W)
-            x = first.downsample(x)  # (M, C, h, w), half of it after every level but the last
+            shared, left = self.levels[:_SHARED_LEVELS], self.levels[_SHARED_LEVELS:]
+            x = shared[-1].downsample(encode_by_classes(self.conv_in, shared, mask))
         else:
             x = F.pixel_unshuffle(mask, self.patch_size)  # (M, C_in p p, H/p, W/p)
-            x = first(self.conv_in(x))  # (M, C, h, w)
-        for level in others:
-            x = level(x)  # (M, C, h, w)
+            x = self.conv_in(x)
+        for level in left:
+            x = level(x)  # (M, C, h, w), half of it after every level but the last
         x = self.middle(x)
         return self.conv_out(self.norm_out(x))  # (M, C_out, gh, gw)
 
@@ -109,7 +112,7 @@ class MaskEncoder(nn.Module):
     def shares_pixels(self) -> bool:
         """Whether pixels that see the same are computed once, without gradient.
 
-        It pays on a CPU, where the first level takes half of the time, and in full precision. How
+        It pays on a CPU, where the fine levels take most of the time, and in full precision. How
         many pixels are left depends on the mask, so no graph can hold it and a GPU would have to be
         waited for.
         """

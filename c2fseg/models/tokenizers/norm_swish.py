@@ -44,10 +44,9 @@ class GroupNormSwish(nn.GroupNorm):
             if by_pixels:
                 return _ChannelsLast.apply(x, self.weight, self.bias, self.num_groups, self.eps)
             return F.silu(super().forward(x))
-        normed = (
-            self._normalise(x) if by_pixels and x.dtype == torch.float32 else super().forward(x)
-        )
-        return F.silu(normed, inplace=True)
+        if by_pixels and x.dtype == torch.float32:
+            return F.silu(self._normalise(x), inplace=True)
+        return F.silu(super().forward(x), inplace=True)
 
     def _normalise(self, x: Tensor) -> Tensor:
         """(M, C, h, w) to (M, C, h, w), from sums that are added up in pairs, of centred values."""

@@ -87,7 +87,7 @@ def test_without_gradient_the_input_stays() -> None:
 
 @pytest.mark.parametrize('offset', [0, 20])
 def test_single_precision_keeps_its_digits(offset: int) -> None:
-    # torch's group_norm in this layout is off by 1e-6 and 3e-5 here, by 6e-4 in a published encoder.
+    # torch's group_norm in this layout is off by 1e-6 and 3e-5 here, and by 6e-4 in an encoder.
     torch.manual_seed(0)
     layer = build(64, 32, torch.float32)
     x = torch.randn(2, 64, 64, 64) + offset * torch.randn(1, 64, 1, 1)

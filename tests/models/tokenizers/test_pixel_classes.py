@@ -1,4 +1,4 @@
-"""The first level by classes of pixels gives what it gives pixel by pixel."""
+"""The fine levels by classes of pixels give what they give pixel by pixel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from c2fseg.models.tokenizers import pixel_classes
 from c2fseg.models.tokenizers.encoder import MaskEncoder
-from c2fseg.models.tokenizers.pixel_classes import encode_by_classes, find_classes
+from c2fseg.models.tokenizers.pixel_classes import (
+    Reach,
+    encode_by_classes,
+    find_classes,
+    find_sources,
+)
 
 
 def make_encoder(**options: object) -> MaskEncoder:
@@ -31,26 +36,29 @@ def make_encoder(**options: object) -> MaskEncoder:
 ENCODERS = [
     make_encoder(num_blocks=1).double(),
     make_encoder().double(),
-    make_encoder(channel_multipliers=(2, 2)).double(),
+    make_encoder(channel_multipliers=(2, 2, 1)).double(),
+    make_encoder(channel_multipliers=(1, 2, 1), num_blocks=1).double(),
 ]
 
 
-def pixel_by_pixel(encoder: MaskEncoder, mask: Tensor) -> Tensor:
-    """The first level as it is written."""
+def pixel_by_pixel(encoder: MaskEncoder, mask: Tensor, levels: int = 2) -> Tensor:
+    """The first levels as they are written."""
     x = encoder.conv_in(mask)
-    for block in encoder.levels[0].blocks:
-        x = block(x)
+    for index in range(levels):
+        x = encoder.levels[index - 1].downsample(x) if index else x
+        for block in encoder.levels[index].blocks:
+            x = block(x)
     return x
 
 
-def by_classes(encoder: MaskEncoder, mask: Tensor) -> Tensor:
-    return encode_by_classes(encoder.conv_in, encoder.levels[0].blocks, mask)
+def by_classes(encoder: MaskEncoder, mask: Tensor, levels: int = 2) -> Tensor:
+    return encode_by_classes(encoder.conv_in, encoder.levels[:levels], mask)
 
 
 @st.composite
 def masks(draw: st.DrawFn) -> Tensor:
     """(M, 1, H, W): boxes and holes at any place, touching borders or not, or nothing at all."""
-    height, width = draw(st.integers(24, 60)), draw(st.integers(24, 60))
+    height, width = draw(st.integers(20, 70)), draw(st.integers(20, 70))
     found = []
     for _ in range(draw(st.integers(1, 3))):
         mask = torch.full((height, width), float(draw(st.booleans())))
@@ -62,22 +70,45 @@ def masks(draw: st.DrawFn) -> Tensor:
     return torch.stack(found)[:, None]
 
 
-@settings(max_examples=60, deadline=None)
-@given(mask=masks(), encoder=st.sampled_from(ENCODERS))
-def test_the_same_features(mask: Tensor, encoder: MaskEncoder) -> None:
+@settings(max_examples=100, deadline=None)
+@given(
+    mask=masks(),
+    encoder=st.sampled_from(ENCODERS),
+    levels=st.integers(1, 3),
+    largest_share=st.sampled_from([1.0, 0.4]),
+)
+def test_the_same_features(
+    mask: Tensor, encoder: MaskEncoder, levels: int, largest_share: float
+) -> None:
+    levels = min(levels, len(encoder.levels))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pixel_classes, '_LARGEST_SHARE', 1.0)
+        patch.setattr(pixel_classes, '_LARGEST_SHARE', largest_share)
         patch.setattr(pixel_classes, '_CHUNK', 100)
-        found = by_classes(encoder, mask.double())
-    torch.testing.assert_close(found, pixel_by_pixel(encoder, mask.double()))
-    assert found.is_contiguous(memory_format=torch.channels_last)
+        found = by_classes(encoder, mask.double(), levels)
+    torch.testing.assert_close(found, pixel_by_pixel(encoder, mask.double(), levels))
+
+
+def test_how_far_a_pixel_sees() -> None:
+    # Published: a convolution, four of the first level, one of stride 2, four of the second level.
+    first = Reach(1, 1, 1).widen(4)
+    second = first.halve().widen(4)
+    assert (first, second) == ((1, 5, 5), (2, 13, 15))
+    assert (first.first_places, first.last_places, first.side) == (5, 5, 11)
+    assert (second.first_places, second.last_places, second.side) == (7, 7, 15)
+    convolutions = [nn.Conv2d(1, 1, 3, padding=1) for _ in range(9)]
+    convolutions.insert(5, nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(1, 1, 3, stride=2)))
+    mask = torch.zeros(1, 1, 96, 96, requires_grad=True)
+    nn.Sequential(*convolutions)(mask)[0, 0, 20, 24].backward()
+    rows, columns = (mask.grad[0, 0].abs().sum(dim=dim).nonzero().flatten() for dim in (1, 0))
+    assert (int(rows[0]), int(rows[-1])) == (40 - 13, 40 + 15)
+    assert (int(columns[0]), int(columns[-1])) == (48 - 13, 48 + 15)
 
 
 def test_classes_by_hand() -> None:
     # Ten columns of background, then the object: with a radius of 2, four columns see both.
     mask = torch.zeros(20, 20)
     mask[:, 10:] = 1
-    classes = find_classes(mask, 2)
+    classes = find_classes(mask, Reach(1, 2, 2))
     own = torch.arange(20).clamp(8, 11) == torch.arange(20)  # columns 8 to 11
     assert classes.of_pixel[:, own].unique().numel() == 80
     assert classes.of_pixel[:, own].min() == 1 + 2 * 25
@@ -86,15 +117,32 @@ def test_classes_by_hand() -> None:
     assert left.unique().numel() == right.unique().numel() == 15
     assert torch.equal(left[:, 2:].unique(dim=1), left[:, 2:3])
     assert int(classes.of_pixel.min()) == 1
-    assert len(classes.share) == len(classes.value) == len(classes.neighbours) == 50 + 80
+    assert len(classes.share) == len(classes.neighbours) == 50 + 80
     assert float(classes.share.sum()) == pytest.approx(1)
-    assert torch.equal(classes.value[classes.of_pixel.flatten() - 1, 0].view(20, 20), mask)
+    assert torch.equal(classes.own, own.expand(20, 20))
     around = classes.neighbours[classes.of_pixel[0, 0] - 1].view(3, 3)
     expected = torch.zeros(3, 3, dtype=torch.long)
     expected[1:, 1:] = classes.of_pixel[:2, :2]
     assert torch.equal(around, expected)
     middle = classes.of_pixel[10, 5]
     assert torch.equal(classes.neighbours[middle - 1], middle.expand(9))
+
+
+def test_sources_by_hand() -> None:
+    # Halved, a pixel reads the classes of rows and columns 2 i to 2 i + 2; the last sees outside.
+    mask = torch.zeros(24, 24)
+    mask[:, 12:] = 1
+    fine = find_classes(mask, Reach(1, 1, 1))
+    coarse = find_classes(mask, Reach(1, 1, 1).halve().widen(1))
+    sources = find_sources(coarse, fine)
+    assert coarse.reach == (2, 3, 5)
+    assert len(sources) == len(coarse.share)
+    padded = torch.zeros(25, 25, dtype=torch.long)
+    padded[:24, :24] = fine.of_pixel
+    for row in range(12):
+        for column in range(12):
+            below = padded[2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+            assert torch.equal(sources[coarse.of_pixel[row, column] - 1].view(3, 3), below)
 
 
 @pytest.mark.parametrize('kind', ['noise', 'grey', 'small'])
@@ -105,7 +153,7 @@ def test_masks_without_pixels_to_share_are_left_to_the_convolutions(kind: str) -
         grey=torch.full((1, 1, 32, 32), 0.5),
         small=torch.zeros(1, 1, 8, 32),
     )[kind]
-    assert find_classes(mask[0, 0], 5) is None
+    assert find_classes(mask[0, 0], Reach(1, 5, 5)) is None
     encoder = make_encoder()
     assert torch.equal(by_classes(encoder, mask), pixel_by_pixel(encoder, mask))
 
@@ -115,9 +163,9 @@ def calls(monkeypatch) -> list[int]:
     """Masks that went by classes."""
     seen: list[int] = []
 
-    def spy(conv: nn.Conv2d, blocks: nn.ModuleList, mask: Tensor) -> Tensor:
+    def spy(conv: nn.Conv2d, levels: nn.ModuleList, mask: Tensor) -> Tensor:
         seen.append(len(mask))
-        return encode_by_classes(conv, blocks, mask)
+        return encode_by_classes(conv, levels, mask)
 
     monkeypatch.setattr('c2fseg.models.tokenizers.encoder.encode_by_classes', spy)
     return seen
