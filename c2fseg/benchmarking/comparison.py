@@ -11,8 +11,6 @@ import numpy as np
 from c2fseg.benchmarking.subject import Subject
 from c2fseg.evaluation.functional import mask_iou
 
-AGREEMENT_OBJECTS = 48
-
 
 def spread(first: Sequence[float], second: Sequence[float]) -> dict[str, float] | None:
     """Returns median, lowest and highest of the ratios of second to first, round by round.

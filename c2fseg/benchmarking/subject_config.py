@@ -37,7 +37,7 @@ def load_subject_config(options: SubjectOptions) -> Config:
         ConfigError: The file cannot be read.
         UserError: It describes no model, or cannot be changed so.
     """
-    unknown = sorted({key.split('.')[0] for key in options.cfg_options} - {*_READ})
+    unknown = sorted({key.split('.')[0] for key in options.cfg_options} - set(_READ))
     if unknown:
         raise OptionError(
             f'{options.name}: nothing would read {", ".join(unknown)}; a variant takes '

@@ -66,4 +66,8 @@ def test_a_training_that_began_without_fused(tmp_path: Path) -> None:
     Process(train, tmp_path / 'run', resume=True, **options).wait()
     files = [torch.load(tmp_path / name / 'iter_12.pth') for name in ('plain', 'run')]
     assert [file['optimizer']['param_groups'][0]['fused'] for file in files] == [None, True]
-    torch.testing.assert_close(files[0]['state_dict'], files[1]['state_dict'])
+    # A bias in front of BatchNorm has no gradient but rounding, and Adam makes whole steps of that.
+    follows = ('layers.0.bias', 'layers.1.running_mean')
+    states = [{k: v for k, v in f['state_dict'].items() if k not in follows} for f in files]
+    assert len(states[0]) == len(files[0]['state_dict']) - 2
+    torch.testing.assert_close(*states)

@@ -94,13 +94,12 @@ def test_same_config_under_other_options(
     tiny_config: Path,
     checkpoint: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(benchmark, 'AGREEMENT_OBJECTS', 2)
     out = tmp_path / 'speed.json'
     config = str(tiny_config)
     base = [config, config, '--repeats', '1', '--skip-train', '--checkpoint', checkpoint]
+    base += ['--compare-objects', '2']
     benchmark.main([*base, '--variant', 'b', 'batch_size=3', '--json', str(out)])
     results = json.loads(out.read_text())
     names = [config, f'{config} [b]', f'{config} (2)', f'{config} [b] (2)']
@@ -339,6 +338,7 @@ def test_mistakes_in_the_command_line(capsys: pytest.CaptureFixture[str]) -> Non
     benchmark = load_tool('analysis_tools/benchmark')
     for arguments, words in (
         (['a.py', '--batch-size', '0'], '--batch-size must be at least 1'),
+        (['a.py', '--compare-objects', '0'], '--compare-objects must be at least 1'),
         (['a.py', '--variant', 'x'], 'takes a name and pairs'),
         (['a.py', '--cfg-options', 'x'], '--cfg-options: expected KEY=VALUE pairs, such as'),
     ):

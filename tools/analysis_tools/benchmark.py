@@ -34,7 +34,7 @@ import torch
 from mmengine.logging import MMLogger
 
 from c2fseg.apis.init_model import find_device
-from c2fseg.benchmarking.comparison import AGREEMENT_OBJECTS, agreement, compare
+from c2fseg.benchmarking.comparison import agreement, compare
 from c2fseg.benchmarking.measure import environment
 from c2fseg.benchmarking.options import DTYPES, SubjectOptions, list_subjects, parse_variant
 from c2fseg.benchmarking.peaks import MachinePeaks
@@ -79,11 +79,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--threads', type=int, help="CPU threads (default: torch's choice)")
     add('--repeats', type=int, default=3, help='rounds of measurement (default 3)')
     add('--frames', type=int, default=1, help='frames of a clip (default 1)')
+    add(
+        '--compare-objects',
+        type=int,
+        default=48,
+        help='objects whose final masks are compared where models have a checkpoint (default 48)',
+    )
     add('--device', default='cpu', help='cpu, cuda, cuda:1 (default cpu)')
     add('--skip-train', action='store_true', help='measure prediction only')
     add('--cfg-options', nargs='+', action=PairsAction, metavar='K=V')
     args = parser.parse_args(argv)
-    for name in ('batch_size', 'repeats', 'frames', 'threads'):
+    for name in ('batch_size', 'repeats', 'frames', 'threads', 'compare_objects'):
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, got {value}')
@@ -164,12 +170,14 @@ def run(args: argparse.Namespace) -> tuple[dict[str, Any], str | None]:
     subjects = [Subject(options) for options in subject_options(args)]
     for subject in subjects:
         prepare(subject, not args.skip_train)
-    first = subjects[0]
+    first, *others = subjects
     agreements = {}
-    for other in subjects[1:]:
-        if first.options.checkpoint and other.options.checkpoint:
-            (ours, truths), (theirs, _) = (s.drawn_masks(AGREEMENT_OBJECTS) for s in (first, other))
-            agreements[other.options.name] = agreement(ours, theirs, truths)
+    trained = [other for other in others if first.options.checkpoint and other.options.checkpoint]
+    if trained:
+        ours, truths = first.drawn_masks(args.compare_objects)
+    for other in trained:
+        theirs, _ = other.drawn_masks(args.compare_objects)
+        agreements[other.options.name] = agreement(ours, theirs, truths)
     memory = [measure_memory(subject.options) for subject in subjects]
     dtypes = sorted({subject.options.dtype for subject in subjects} | {'float32'})
     machine, interrupted = MachinePeaks(torch.device(args.device), dtypes), None
@@ -192,7 +200,7 @@ def run(args: argparse.Namespace) -> tuple[dict[str, Any], str | None]:
                 machine.peaks['float32'],
             )
         results[subject.options.name] = result
-    for other in subjects[1:]:
+    for other in others:
         name = other.options.name
         results[name]['ratios'] = dict(
             compare(first, other, results), agreement=agreements.get(name)
