@@ -88,9 +88,9 @@ class SubpixelRefiner(BaseModule):
             Visible and amodal logits, each (M,1,h,w) with (h,w) = ``output_scale`` * (h_1,w_1).
         """
         last = feats[3]
-        small = _mean_to(coarse, last)  # (M,1,h_4,w_4)
-        guided = mask_guided_attention(last, small).to(last.dtype)  # (M,1,h_4,w_4)
         x = self.last_proj(last) + self.state_proj(state.to(last.dtype))  # (M,C,h_4,w_4)
+        small = _mean_to(coarse, x)  # (M,1,h_4,w_4)
+        guided = mask_guided_attention(last, small).to(x.dtype)  # (M,1,h_4,w_4)
         x = self.fuse(torch.cat([x, guided, small], dim=1))
         x = grow(x, feats[2].shape[-2:]) + self.adapter3(feats[2])  # (M,C,h_3,w_3)
         x = grow(x, feats[1].shape[-2:]) + self.adapter2(feats[1])  # (M,C,h_2,w_2)

@@ -18,7 +18,7 @@ from c2fseg.models.segmentors.hypotheses import (
     object_generators,
 )
 from c2fseg.models.segmentors.initial_weights import load_initial_weights
-from c2fseg.models.segmentors.precision import autocast_context, autocast_if, condition_parts
+from c2fseg.models.segmentors.precision import autocast_context, autocast_if, low_precision_parts
 from c2fseg.models.segmentors.predictions import enlarge, write_hypotheses, write_masks
 from c2fseg.models.segmentors.sample_tensors import stack_frame_valid, stack_masks
 from c2fseg.models.segmentors.settings import TestSettings, TrainSettings
@@ -141,8 +141,8 @@ class C2FSeg(BaseModel):
         See :func:`c2fseg.models.utils.optimize_for_inference`; the dtype is ``test_cfg.autocast``.
         """
         if not self.is_optimized:
-            exact = () if self.test_cfg.condition_autocast else condition_parts(self)
-            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, exact)
+            low = [self] if self.test_cfg.condition_autocast else low_precision_parts(self)
+            optimize_for_inference(self.eval(), self.test_cfg.autocast_dtype, low)
             self.is_optimized = True
         return self
 

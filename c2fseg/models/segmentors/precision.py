@@ -24,16 +24,17 @@ def autocast_if(wanted: bool, device: torch.device) -> AbstractContextManager:
     return nullcontext() if wanted else without_autocast(device)
 
 
-def condition_parts(model: nn.Module) -> tuple[nn.Module, ...]:
-    """What computes the condition of the decoding: tokens of the visible mask, image features and
-    their embedding.
+def low_precision_parts(model: nn.Module) -> list[nn.Module]:
+    """What runs inside of autocast alone, where the condition of the decoding does not.
+
+    A tokenizer names its ``decoding_parts`` and a transformer its ``step_parts``; what they do not
+    name may have to run in float32.
 
     Args:
-        model: A C2FSeg. A tokenizer that does not name its ``encoding_parts`` counts as a whole,
-            and so does a transformer without ``condition_parts``.
+        model: A C2FSeg.
     """
-    return (
-        *getattr(model.tokenizer, 'encoding_parts', (model.tokenizer,)),
-        model.backbone,
-        *getattr(model.transformer, 'condition_parts', (model.transformer,)),
-    )
+    return [
+        *getattr(model.tokenizer, 'decoding_parts', ()),
+        *getattr(model.transformer, 'step_parts', ()),
+        model.refiner,
+    ]

@@ -72,7 +72,7 @@ class TrainSettings(_Settings):
             float32 in any case.
         encode_autocast: Turn masks into tokens in that dtype too. Faster, but rounding then moves
             a few tokens in a hundred to a neighbouring code, and the model learns from others than
-            it meets in a test.
+            it meets in a test. Image features are computed in it in any case.
     """
 
     min_mask_ratio: float = 0.5

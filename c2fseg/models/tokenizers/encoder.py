@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from c2fseg.models.utils import runs_eagerly
+
 from .norm_swish import GroupNormSwish
 from .pixel_classes import encode_by_classes
 from .resampling import Downsample
@@ -72,7 +74,12 @@ class MaskEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.patch_size = patch_size
-        block_args = {'norm_groups': norm_groups, 'norm_eps': norm_eps, 'dropout': dropout}
+        block_args = {
+            'norm_groups': norm_groups,
+            'norm_eps': norm_eps,
+            'dropout': dropout,
+            'exact_norms': True,  # which code a latent vector is nearest to depends on its digits
+        }
         self.conv_in = nn.Conv2d(in_channels * patch_size**2, base_channels, 3, padding=1)
         self.levels = nn.ModuleList()
         channels = base_channels
@@ -86,7 +93,7 @@ class MaskEncoder(nn.Module):
         self.middle = nn.Sequential(
             *(ResidualBlock(channels, channels, **block_args) for _ in range(num_middle_blocks))
         )
-        self.norm_out = GroupNormSwish(channels, norm_groups, norm_eps)
+        self.norm_out = GroupNormSwish(channels, norm_groups, norm_eps, exact=True)
         self.conv_out = nn.Conv2d(channels, out_channels, 3, padding=1)
 
     @property
@@ -98,8 +105,8 @@ class MaskEncoder(nn.Module):
         """Mask (M, C_in, H, W) to latent map (M, C_out, H / stride, W / stride)."""
         left = self.levels
         if self._may_share(mask):
-            shared, left = self.levels[:_SHARED_LEVELS], self.levels[_SHARED_LEVELS:]
-            x = shared[-1].downsample(encode_by_classes(self.conv_in, shared, mask))
+            x = encode_by_classes(self.conv_in, self.levels[:_SHARED_LEVELS], mask)
+            left = self.levels[_SHARED_LEVELS:]
         else:
             x = F.pixel_unshuffle(mask, self.patch_size)  # (M, C_in p p, H/p, W/p)
             x = self.conv_in(x)
@@ -124,8 +131,8 @@ class MaskEncoder(nn.Module):
         """Whether they may be for this mask, here and now."""
         return (
             self.shares_pixels
-            and type(mask) is Tensor  # a fake one, for example, has no values to look at
+            and runs_eagerly(mask)
             and mask.dtype == torch.float32
+            and len(mask) > 0
             and not (self.training or torch.is_grad_enabled() or torch.is_autocast_enabled('cpu'))
-            and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
         )

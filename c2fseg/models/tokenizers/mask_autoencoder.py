@@ -131,9 +131,9 @@ class MaskAutoencoder(BaseModule):
         return self.decoder.conv_out
 
     @property
-    def encoding_parts(self) -> tuple[nn.Module, ...]:
-        """What turns a mask into the latent map whose vectors become tokens."""
-        return self.encoder, self.quant_conv
+    def decoding_parts(self) -> tuple[nn.Module, ...]:
+        """What turns the vectors of tokens into a mask."""
+        return self.post_quant_conv, self.decoder
 
     @torch.no_grad()
     def encode(self, mask: Tensor) -> Tensor:

@@ -5,6 +5,9 @@ looks. What convolutions make of them depends on which of both it is, and on the
 border of the picture. So such pixels share one row of features, only those near an edge of the mask
 have rows of their own, and layers run over rows instead of pixels: the same numbers up to rounding
 for a small part of the operations.
+
+The shared rows are those of two small pictures, one all background and one all object, that have
+each distance to the border once; their pixels have the neighbours that those of the mask have.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ _CHUNK = 1024
 class Reach(NamedTuple):
     """The rows of the mask that row i of a level sees: stride i - before to stride i + after.
 
-    Columns likewise.
+    Columns likewise. With two blocks a level: (1, 5, 5) in the first, where rows are at 5 + 1 + 5
+    places, and (2, 13, 15) in the second, with 7 + 1 + 7.
 
     Attributes:
         stride: Pixels of the mask to one of the level.
@@ -106,18 +110,17 @@ def find_classes(mask: Tensor, reach: Reach) -> PixelClasses | None:
         return None
     highest, lowest = _highest(mask, reach), -_highest(-mask, reach)  # (h, w)
     own = (highest != lowest) | ((lowest != 0) & (lowest != 1))
-    num_own = int(own.sum())
-    if num_own > _LARGEST_SHARE * own.numel():
+    num_shared, num_own = 2 * side * side, int(own.sum())
+    if num_shared + num_own > _LARGEST_SHARE * own.numel():
         return None
-    first_own = 1 + 2 * side * side
     rows, columns = (_places(length, reach) for length in own.shape)
-    of_pixel = 1 + lowest.long() * side * side + rows[:, None] * side + columns
-    of_pixel[own] = torch.arange(first_own, first_own + num_own)
-    around = F.pad(of_pixel, (1, 1, 1, 1)).unfold(0, 3, 1).unfold(1, 3, 1)  # (h, w, 3, 3)
-    line = _neighbour_places(reach)
-    neighbours = torch.cat([_shared_classes(line, side), around[own].flatten(1)])  # (P, 9)
-    count = of_pixel.flatten().bincount(minlength=len(neighbours) + 1)[1:]  # (P,)
-    return PixelClasses(reach, own, of_pixel, neighbours, count.to(mask.dtype) / own.numel())
+    of_pixel = 1 + (lowest.long() * side + rows[:, None]) * side + columns
+    of_pixel[own] = 1 + num_shared + torch.arange(num_own)
+    around = _windows(of_pixel)[own].flatten(1)  # (num_own, 9)
+    shared = _windows(_uniform_pictures(side, reach)).reshape(-1, 9)
+    count = of_pixel.flatten().bincount(minlength=1 + num_shared + num_own)[1:]  # (P,)
+    share = count.to(mask.dtype) / own.numel()
+    return PixelClasses(reach, own, of_pixel, torch.cat([shared, around]), share)
 
 
 def find_sources(coarse: PixelClasses, fine: PixelClasses) -> Tensor:
@@ -127,21 +130,21 @@ def find_sources(coarse: PixelClasses, fine: PixelClasses) -> Tensor:
         coarse: Pixels of the next level, P classes.
         fine: Pixels of the level.
     """
-    below = F.pad(fine.of_pixel, (0, 1, 0, 1)).unfold(0, 3, 2).unfold(1, 3, 2)  # (h, w, 3, 3)
-    line = _source_places(coarse.reach, fine.reach)
-    return torch.cat([_shared_classes(line, fine.reach.side), below[coarse.own].flatten(1)])
+    below = _windows(fine.of_pixel, stride=2)[coarse.own].flatten(1)  # (num_own, 9)
+    shared = _windows(_uniform_pictures(2 * coarse.reach.side, fine.reach), stride=2)
+    return torch.cat([shared.reshape(-1, 9), below])
 
 
 def encode_by_classes(conv: nn.Conv2d, levels: Sequence[EncoderLevel], mask: Tensor) -> Tensor:
-    """A convolution of a mask and the residual blocks of levels, without gradient or dropout.
+    """A convolution of a mask and the first levels of an encoder, without gradient or dropout.
 
     Args:
         conv: 3x3 with padding 1, of one channel.
-        levels: Levels of an encoder; the way down behind the last is not taken.
-        mask: (M, 1, H, W).
+        levels: The levels, at least one.
+        mask: (M, 1, H, W), at least one.
 
     Returns:
-        (M, C, h, w) in channels-last layout.
+        (M, C, h, w).
     """
     # One mask after the other: its rows stay in the cache, and others do not change its numbers.
     maps = [_encode_mask(conv, levels, one[None]) for one in mask]
@@ -164,13 +167,14 @@ def _encode_mask(conv: nn.Conv2d, levels: Sequence[EncoderLevel], mask: Tensor) 
         for block in level.blocks:
             x = _run_block(block, x, found)
         classes, done = found, done + 1
-    if classes is not None:
+    if classes is None:
+        x = conv(mask)
+    else:
         rows = x.index_select(0, classes.of_pixel.flatten() - 1)  # (h w, C)
         x = rows.view(1, *classes.of_pixel.shape, -1).permute(0, 3, 1, 2)  # (1, C, h, w)
-    for index in range(done, len(levels)):
-        x = levels[index - 1].downsample(x) if index else conv(x)
-        for block in levels[index].blocks:
-            x = block(x)
+        x = levels[done - 1].downsample(x)
+    for level in levels[done:]:
+        x = level(x)
     return x
 
 
@@ -198,37 +202,19 @@ def _places(length: int, reach: Reach) -> Tensor:
     return row.clamp(max=reach.first_places) + at_end
 
 
-def _neighbour_places(reach: Reach) -> Tensor:
-    """The places (side, 3) before, at and after each place; -1 and ``side`` are outside."""
-    place = torch.arange(reach.side)
-    inside = place == reach.first_places  # the rows around one that is far from the border are, too
-    return torch.stack([torch.where(inside, place, place + step) for step in (-1, 0, 1)], dim=1)
+def _uniform_pictures(length: int, reach: Reach) -> Tensor:
+    """Classes (2, length, length) of the pixels of two pictures, one of background, one of object.
 
-
-def _source_places(coarse: Reach, fine: Reach) -> Tensor:
-    """The places (side, 3) in a level of rows 2 i to 2 i + 2, row i being at each of the next."""
-    place, step = torch.arange(coarse.side)[:, None], torch.arange(3)
-    at_start = (2 * place + step).clamp(max=fine.first_places)
-    before_end = 2 * (coarse.side - place) - step  # rows of the level that are left, with this one
-    at_end = (fine.side - before_end).clamp(min=fine.first_places)
-    inside = torch.tensor(fine.first_places)
-    found = torch.where(place < coarse.first_places, at_start, inside)
-    return torch.where(place > coarse.first_places, at_end, found)
-
-
-def _shared_classes(line: Tensor, side: int) -> Tensor:
-    """The classes (2 n n, 9) at 3x3 places, for both values.
-
-    Args:
-        line: Three places of rows or columns for each of n; those outside of [0, side) are outside
-            of the picture.
-        side: Places of a row or column.
+    With a length of ``reach.side`` every shared class comes once, in order.
     """
-    rows, columns = line[:, None, :, None], line[None, :, None, :]
-    outside = (rows < 0) | (rows >= side) | (columns < 0) | (columns >= side)
-    classes = 1 + rows * side + columns  # (n, n, 3, 3)
-    both = [(classes + value * side * side).masked_fill(outside, 0) for value in (0, 1)]
-    return torch.stack(both).view(-1, 9)
+    place, value = _places(length, reach), torch.arange(2)[:, None, None]
+    return 1 + (value * reach.side + place[:, None]) * reach.side + place
+
+
+def _windows(classes: Tensor, stride: int = 1) -> Tensor:
+    """What a convolution 3x3 reads of classes (..., h, w): (..., h', w', 3, 3), a view."""
+    padding = (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1)
+    return F.pad(classes, padding).unfold(-2, 3, stride).unfold(-2, 3, stride)
 
 
 def _run_block(block: ResidualBlock, x: Tensor, classes: PixelClasses) -> Tensor:
@@ -252,7 +238,7 @@ def _convolve(conv: nn.Conv2d, x: Tensor, sources: Tensor) -> Tensor:
 
 
 def _normalise(norm: GroupNormSwish, x: Tensor, share: Tensor) -> Tensor:
-    """Group normalisation over pixels, and swish, of rows (P, C)."""
+    """What ``norm`` does with pixels, on rows (P, C) that stand for a share of the pixels each."""
     per_group = x.shape[1] // norm.num_groups
 
     def group_mean(rows: Tensor) -> Tensor:

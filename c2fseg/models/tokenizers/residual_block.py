@@ -20,6 +20,7 @@ class ResidualBlock(nn.Module):
         norm_groups: Groups of both normalisation layers.
         norm_eps: Epsilon of both normalisation layers.
         dropout: Probability of dropping an activation before the second convolution.
+        exact_norms: See ``exact`` of :class:`GroupNormSwish`.
     """
 
     def __init__(
@@ -29,11 +30,12 @@ class ResidualBlock(nn.Module):
         norm_groups: int = 32,
         norm_eps: float = 1e-6,
         dropout: float = 0.0,
+        exact_norms: bool = False,
     ) -> None:
         super().__init__()
-        self.norm1 = GroupNormSwish(in_channels, norm_groups, norm_eps)
+        self.norm1 = GroupNormSwish(in_channels, norm_groups, norm_eps, exact_norms)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm2 = GroupNormSwish(out_channels, norm_groups, norm_eps)
+        self.norm2 = GroupNormSwish(out_channels, norm_groups, norm_eps, exact_norms)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut: nn.Module = nn.Identity()

@@ -25,10 +25,10 @@ class TokenHead(nn.Module):
         num_classes: Codebook size plus one for [MASK].
 
     Attributes:
-        full_precision: Tells ``optimize_for_inference`` to leave the weights in their dtype.
+        keeps_dtype: Tells ``optimize_for_inference`` to leave the weights as they are.
     """
 
-    full_precision = True
+    keeps_dtype = True
 
     def __init__(self, embed_dims: int, num_classes: int) -> None:
         super().__init__()
@@ -117,9 +117,9 @@ class MaskedTransformer(BaseModule):
                 nn.init.zeros_(module.weight)
 
     @property
-    def condition_parts(self) -> tuple[nn.Module, ...]:
-        """Modules that :meth:`embed_condition` calls and :meth:`predict_tokens` does not."""
-        return self.feature_proj, self.visible_embedding
+    def step_parts(self) -> tuple[nn.Module, ...]:
+        """What :meth:`predict_tokens` calls and :meth:`embed_condition` does not."""
+        return (self.blocks,)
 
     def embed_condition(self, feat: Tensor, visible_tokens: Tensor) -> Tensor:
         """The part of the state that stays the same over the decoding steps.

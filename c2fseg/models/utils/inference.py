@@ -18,7 +18,7 @@ _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 def optimize_for_inference(
     module: nn.Module,
     dtype: torch.dtype | None = None,
-    full_precision: Iterable[nn.Module] = (),
+    low_precision: Iterable[nn.Module] | None = None,
 ) -> None:
     """Prepares a module for inference, in place; results stay the same up to rounding.
 
@@ -33,8 +33,8 @@ def optimize_for_inference(
     Args:
         module: In eval mode.
         dtype: That of autocast, or None without autocast.
-        full_precision: Parts of the module that run without autocast; they keep their dtype, and so
-            do those whose class says ``full_precision = True``.
+        low_precision: Parts of the module whose weights are kept in the dtype; None for all of it.
+            Those in them whose class says ``keeps_dtype = True`` are left as they are.
 
     Raises:
         RuntimeError: The module is in training mode: running statistics would be folded while they
@@ -50,12 +50,14 @@ def optimize_for_inference(
         if hasattr(child, 'prepare_inference'):
             child.prepare_inference()
     module.requires_grad_(False)
-    exact = [child for child in module.modules() if getattr(child, 'full_precision', False)]
-    kept = {child for part in (*full_precision, *exact) for child in part.modules()}
+    parts = [module] if low_precision is None else low_precision
+    low = {child for part in parts for child in part.modules()}
+    exact = [child for child in low if getattr(child, 'keeps_dtype', False)]
+    low -= {child for part in exact for child in part.modules()}
     for child in module.modules():
         if is_plain(child, *_PRODUCTS):
             child.to(memory_format=torch.channels_last)
-            if dtype is not None and child not in kept:
+            if dtype is not None and child in low:
                 child.to(dtype)
     module.register_load_state_dict_pre_hook(_refuse_to_load)
 

@@ -22,9 +22,10 @@ from c2fseg.apis.init_model import init_model
 from c2fseg.benchmarking.inputs import drawn_batches
 from c2fseg.evaluation.functional import mask_iou
 from c2fseg.models.backbones import ResNet
+from c2fseg.models.transformers import MaskedTransformer
 from c2fseg.models.utils import optimize_for_inference
 from c2fseg.models.utils.fold_batch_norm import fold_batch_norm
-from c2fseg.registry import TOKENIZERS
+from c2fseg.registry import MASKED_TRANSFORMERS, TOKENIZERS
 from tests.models.segmentors.tiny import SIDE, tiny_batch, tiny_model
 
 
@@ -216,6 +217,42 @@ def test_a_tokenizer_of_another_kind(condition_autocast: bool, monkeypatch) -> N
     before = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
     model.compile_parts(backend='eager')
     after = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
+    for first, second in zip(before, after):
+        assert first.std() > 0
+        torch.testing.assert_close(first, second, rtol=0.02, atol=0.02)
+
+
+class AdaptedTransformer(MaskedTransformer):
+    """A layer more in the condition, of which the class that it derives from knows nothing."""
+
+    def __init__(self, in_channels: int, **options: object) -> None:
+        super().__init__(in_channels=in_channels, **options)
+        self.adapter = nn.Conv2d(in_channels, in_channels, 1)
+
+    def embed_condition(self, feat: torch.Tensor, visible_tokens: torch.Tensor) -> torch.Tensor:
+        adapted = self.adapter(feat.flatten(0, 1)).unflatten(0, feat.shape[:2])
+        return super().embed_condition(adapted, visible_tokens)
+
+
+class SilentTransformer(MaskedTransformer):
+    """It does not say what runs in its steps alone."""
+
+    step_parts = ()
+
+
+@pytest.mark.parametrize('condition_autocast', [False, True])
+@pytest.mark.parametrize('kind', [AdaptedTransformer, SilentTransformer])
+def test_a_transformer_of_another_kind(kind: type, condition_autocast: bool, monkeypatch) -> None:
+    monkeypatch.setitem(MASKED_TRANSFORMERS._module_dict, kind.__name__, kind)
+    settings = dict(autocast='bfloat16', condition_autocast=condition_autocast)
+    model = tiny_model(transformer=dict(type=kind.__name__), test_cfg=settings).eval()
+    batch = tiny_batch(with_gt=False)
+    before = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
+    model.optimize_for_inference()
+    after = [sample.pred_crop_masks.amodal for sample in model.test_step(batch)]
+    low = kind is AdaptedTransformer or condition_autocast
+    blocks = dtypes(model.transformer.blocks)
+    assert blocks == {torch.bfloat16 if low else torch.float32}
     for first, second in zip(before, after):
         assert first.std() > 0
         torch.testing.assert_close(first, second, rtol=0.02, atol=0.02)

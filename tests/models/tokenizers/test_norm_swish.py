@@ -14,9 +14,9 @@ from c2fseg.models.tokenizers.norm_swish import GroupNormSwish
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-5, torch.bfloat16: 2e-2}
 
 
-def build(channels: int, groups: int, dtype: torch.dtype) -> GroupNormSwish:
+def build(channels: int, groups: int, dtype: torch.dtype, exact: bool = False) -> GroupNormSwish:
     """A layer with random parameters, single precision where its input has less."""
-    layer = GroupNormSwish(channels, groups, 1e-6)
+    layer = GroupNormSwish(channels, groups, 1e-6, exact)
     torch.nn.init.normal_(layer.weight)
     torch.nn.init.normal_(layer.bias)
     return layer.double() if dtype == torch.float64 else layer
@@ -75,9 +75,11 @@ def test_gradient_against_finite_differences() -> None:
     assert torch.autograd.gradcheck(layer, x.requires_grad_())
 
 
-def test_without_gradient_the_input_stays() -> None:
-    layer = build(4, 2, torch.float32)
-    x = torch.randn(2, 4, 3, 3)
+@pytest.mark.parametrize('exact', [False, True])
+@pytest.mark.parametrize('layout', [torch.channels_last, torch.contiguous_format])
+def test_without_gradient_the_input_stays(layout: torch.memory_format, exact: bool) -> None:
+    layer = build(4, 2, torch.float32, exact)
+    x = torch.randn(2, 4, 3, 3).contiguous(memory_format=layout)
     before = x.clone()
     with torch.no_grad():
         y = layer(x)
@@ -89,7 +91,7 @@ def test_without_gradient_the_input_stays() -> None:
 def test_single_precision_keeps_its_digits(offset: int) -> None:
     # torch's group_norm in this layout is off by 1e-6 and 3e-5 here, and by 6e-4 in an encoder.
     torch.manual_seed(0)
-    layer = build(64, 32, torch.float32)
+    layer = build(64, 32, torch.float32, exact=True)
     x = torch.randn(2, 64, 64, 64) + offset * torch.randn(1, 64, 1, 1)
     x = x.contiguous(memory_format=torch.channels_last)
     expected = build(64, 32, torch.float64)
@@ -98,6 +100,21 @@ def test_single_precision_keeps_its_digits(offset: int) -> None:
         found, expected = layer(x), expected(x.double())
     assert found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=4e-7 * expected.abs().max())
+
+
+def test_compiled_and_exported_code_has_torchs_own_layer() -> None:
+    layer = build(8, 4, torch.float32, exact=True)
+    x = torch.randn(1, 8, 6, 6).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        expected = layer(x)
+        compiled = torch.compile(layer, backend='eager', fullgraph=True)
+        torch.testing.assert_close(compiled(x), expected, rtol=1e-5, atol=1e-5)
+        for strict in (False, True):
+            program = torch.export.export(layer, (x,), strict=strict)
+            calls = [str(node.target) for node in program.graph.nodes if node.op == 'call_function']
+            assert len(calls) == 2
+            assert 'group_norm' in calls[0]
+            torch.testing.assert_close(program.module()(x), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_groups_that_do_not_fit() -> None:

@@ -43,12 +43,7 @@ ENCODERS = [
 
 def pixel_by_pixel(encoder: MaskEncoder, mask: Tensor, levels: int = 2) -> Tensor:
     """The first levels as they are written."""
-    x = encoder.conv_in(mask)
-    for index in range(levels):
-        x = encoder.levels[index - 1].downsample(x) if index else x
-        for block in encoder.levels[index].blocks:
-            x = block(x)
-    return x
+    return nn.Sequential(encoder.conv_in, *encoder.levels[:levels])(mask)
 
 
 def by_classes(encoder: MaskEncoder, mask: Tensor, levels: int = 2) -> Tensor:
@@ -120,16 +115,21 @@ def test_classes_by_hand() -> None:
     assert len(classes.share) == len(classes.neighbours) == 50 + 80
     assert float(classes.share.sum()) == pytest.approx(1)
     assert torch.equal(classes.own, own.expand(20, 20))
+    # A pixel of its own has the neighbours that it has; a shared one those of a picture of 5 x 5.
+    assert torch.equal(
+        classes.neighbours[classes.of_pixel[10, 10] - 1].view(3, 3), classes.of_pixel[9:12, 9:12]
+    )
     around = classes.neighbours[classes.of_pixel[0, 0] - 1].view(3, 3)
     expected = torch.zeros(3, 3, dtype=torch.long)
     expected[1:, 1:] = classes.of_pixel[:2, :2]
     assert torch.equal(around, expected)
     middle = classes.of_pixel[10, 5]
-    assert torch.equal(classes.neighbours[middle - 1], middle.expand(9))
+    assert classes.neighbours[middle - 1].tolist() == [7, 8, 9, 12, 13, 14, 17, 18, 19]
 
 
-def test_sources_by_hand() -> None:
+def test_sources_by_hand(monkeypatch) -> None:
     # Halved, a pixel reads the classes of rows and columns 2 i to 2 i + 2; the last sees outside.
+    monkeypatch.setattr(pixel_classes, '_LARGEST_SHARE', 1.0)
     mask = torch.zeros(24, 24)
     mask[:, 12:] = 1
     fine = find_classes(mask, Reach(1, 1, 1))
@@ -199,6 +199,23 @@ def test_the_encoder_takes_the_way_where_it_may(calls) -> None:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
             encoder(mode.from_tensor(mask))
     assert calls == [2]
+
+
+def test_both_fine_levels_run_over_rows(monkeypatch) -> None:
+    rows = []
+    run = pixel_classes._run_block
+    monkeypatch.setattr(
+        pixel_classes,
+        '_run_block',
+        lambda block, x, found: rows.append(len(x)) or run(block, x, found),
+    )
+    encoder, mask = make_encoder(channel_multipliers=(1, 1, 2)), torch.zeros(1, 1, 256, 256)
+    mask[:, :, 40:140, 40:140] = 1
+    with torch.no_grad():
+        encoder(mask)
+    assert len(rows) == 4
+    assert rows[0] == rows[1] < 0.1 * 256**2
+    assert rows[2] == rows[3] < 0.3 * 128**2
 
 
 def test_each_mask_of_a_batch_gives_what_it_gives_alone() -> None:
