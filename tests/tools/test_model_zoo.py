@@ -100,11 +100,11 @@ def test_measured_times_are_those_of_the_benchmarks():
 
 
 def test_estimates_by_hand():
-    # 150,000 x 16 samples x 5.2 s = 12,480,000 s = 144.4 days.
+    # 150,000 x 16 samples x 3.7 s = 8,880,000 s = 102.8 days.
     # 2,400,000 x 710 GFLOP / 40,000 GFLOP/s = 42,600 s = 11.8 h.
     text = zoo.training_of('c2f_kins', config('c2f_kins'), NUMBERS)
     assert text == (
-        '150,000 x 16; *estimate*, two cores: 2,400,000 x 5.2 s = 144 days; '
+        '150,000 x 16; *estimate*, two cores: 2,400,000 x 3.7 s = 103 days; '
         '*estimate*, one GPU: 2,400,000 x 710 GFLOP / 40 TFLOP/s = 12 h'
     )
     # 24 frames x 690 GFLOP = 16,560; 150,000 of them / 40,000 = 62,100 s = 17.25 h.
