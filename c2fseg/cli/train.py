@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+
+from mmengine.dist import is_main_process
 
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.engine import InvalidLossError
@@ -18,6 +21,8 @@ from c2fseg.utils.launch import (
 )
 from c2fseg.utils.low_precision import warn_of_slow_autocast
 from c2fseg.utils.option_action import PairsAction
+
+INTERRUPTED = 130  # exit status, that of a shell
 
 
 def parse_args(
@@ -64,4 +69,13 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> Non
         prepare_processes(config, args.launcher)
         runner = build_runner(config)
         warn_of_slow_autocast(runner.model, 'train')
-        runner.train()
+        try:
+            runner.train()
+        except KeyboardInterrupt:
+            if is_main_process():
+                print(
+                    'interrupted: the same command with --resume goes on from the newest '
+                    f'checkpoint in {config.work_dir}',
+                    file=sys.stderr,
+                )
+            raise SystemExit(INTERRUPTED) from None

@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from c2fseg.cli import train
 from c2fseg.cli.test import metric_name, write_predictions
 from c2fseg.datasets.synthetic import generate_shapes
 from c2fseg.evaluation import VideoAmodalIoU
@@ -74,6 +75,26 @@ def test_mistakes_are_answered_in_one_line(tmp_path, monkeypatch, capsys):
 
     assert 'must end with .json' in test(CONFIGS / 'c2f_shapes.py', '--out', 'x.txt')
     assert 'one AmodalIoU' in test(CONFIGS / 'vqgan_shapes.py', '--out', 'x.json')
+
+
+def test_an_interrupted_training_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    class Interrupted:
+        model = torch.nn.Identity()
+
+        def __init__(self, config: Config) -> None:
+            pass
+
+        def train(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, 'check_files', lambda *args: None)
+    monkeypatch.setattr(train, 'build_runner', Interrupted)
+    with pytest.raises(SystemExit) as caught:
+        train.main([str(CONFIGS / 'vqgan_shapes.py'), '--work-dir', str(tmp_path / 'run')])
+    assert caught.value.code == 130
+    [line] = capsys.readouterr().err.splitlines()
+    assert '--resume' in line
+    assert str(tmp_path / 'run') in line
 
 
 def test_predictions_are_written_by_either_metric_under_any_name():
