@@ -36,6 +36,7 @@ from c2fseg.utils.launch import UserError, building_errors
 
 MEGA = 1e6
 OTHER = 'other'
+# In float32 whatever the dtype, unless test_cfg.condition_autocast is set.
 CONDITION = ('tokenizer_encode', 'backbone', 'transformer_condition')
 PARTS = ('backbone', 'tokenizer', 'transformer', 'refiner')
 

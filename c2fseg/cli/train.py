@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 from c2fseg.apis.model_files import recipe_path
 from c2fseg.engine import InvalidLossError
 from c2fseg.utils.launch import (
+    INTERRUPTED,
     build_runner,
     check_files,
     drop_spent_weights,
@@ -21,8 +22,6 @@ from c2fseg.utils.launch import (
 )
 from c2fseg.utils.low_precision import warn_of_slow_autocast
 from c2fseg.utils.option_action import PairsAction
-
-INTERRUPTED = 130  # exit status, that of a shell
 
 
 def parse_args(

@@ -24,7 +24,7 @@ from .record_checks import (
     refuse_area_arguments,
     report_occlusion,
 )
-from .record_masks import MaskAreas, mask_areas, to_rles
+from .record_masks import MaskAreas, frame_arrays, mask_areas, to_rles
 from .sample_draw import SampleDraw
 from .visible_mask_file import open_visible_masks
 
@@ -201,10 +201,6 @@ class BaseAmodalDataset(BaseDataset):
         areas = mask_areas(visible_rles, amodal_rles)
         if not self._keep(where, areas):
             return None
-        frames = len(visible_rles)
-        valid = np.ones(frames, bool) if frame_valid is None else np.asarray(frame_valid, bool)
-        counted = valid.copy() if frame_counted is None else np.asarray(frame_counted, bool)
-        numbers = np.arange(frames) if frame_indices is None else np.asarray(frame_indices)
         record = {
             'img_paths': [osp.join(self.data_prefix['img'], name) for name in file_names],
             'height': height,
@@ -216,9 +212,7 @@ class BaseAmodalDataset(BaseDataset):
             'category_id': category_id,
             'category': category,
             'sample_id': f'{image_id}_{annotation_id}',
-            'frame_valid': valid,
-            'frame_counted': counted,
-            'frame_indices': numbers,
+            **frame_arrays(len(visible_rles), frame_valid, frame_counted, frame_indices),
             'occlusion_rate': areas.occlusion_rate,
             'ann_file': self.ann_file,
         }

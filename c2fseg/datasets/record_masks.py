@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from c2fseg.structures import to_rle
@@ -74,3 +75,26 @@ def mask_areas(visible: Sequence[dict[str, Any]], amodal: Sequence[dict[str, Any
         for v, a in zip(visible, amodal)
     )
     return MaskAreas(seen, whole, seen - overlap)
+
+
+def frame_arrays(
+    frames: int,
+    valid: Sequence[bool] | None,
+    counted: Sequence[bool] | None,
+    numbers: Sequence[int] | None,
+) -> dict[str, np.ndarray]:
+    """What a record says of its frames.
+
+    Args:
+        frames: T.
+        valid: Which frames are real, all when None.
+        counted: Which of them count in video scores, the real ones when None.
+        numbers: Their numbers in the video, 0 to T - 1 when None.
+
+    Returns:
+        ``frame_valid`` and ``frame_counted`` bool (T,), ``frame_indices`` int (T,).
+    """
+    are_valid = np.ones(frames, bool) if valid is None else np.asarray(valid, bool)
+    are_counted = are_valid.copy() if counted is None else np.asarray(counted, bool)
+    indices = np.arange(frames) if numbers is None else np.asarray(numbers)
+    return {'frame_valid': are_valid, 'frame_counted': are_counted, 'frame_indices': indices}

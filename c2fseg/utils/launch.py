@@ -22,6 +22,8 @@ from c2fseg.utils.config_files import ConfigError, read_config
 from c2fseg.utils.data_errors import DataError
 from c2fseg.utils.error_text import error_text, wants_traceback
 
+# Exit status of a program that the user interrupted, as shells have it.
+INTERRUPTED = 130
 # What MMEngine's Runner reads beside the keys that a config has anyway.
 _FREE_KEYS = (
     'auto_scale_lr',

@@ -43,10 +43,8 @@ from c2fseg.benchmarking.subject import Subject, measure_memory
 from c2fseg.benchmarking.tables import format_ratios, format_reference, format_result
 from c2fseg.utils.allocator import keep_freed_memory
 from c2fseg.utils.atomic_backend import check_writable, write_whole
-from c2fseg.utils.launch import one_sentence_errors
+from c2fseg.utils.launch import INTERRUPTED, one_sentence_errors
 from c2fseg.utils.option_action import PairsAction
-
-INTERRUPTED = 130  # exit status, that of a shell
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,21 +51,40 @@ class GroupNormSwish(nn.GroupNorm):
                 return _ChannelsLast.apply(x, self.weight, self.bias, self.num_groups, self.eps)
             return F.silu(super().forward(x))
         if self.exact and by_pixels and x.dtype == torch.float32 and runs_eagerly(x):
-            return F.silu(self._normalise(x), inplace=True)
+            weight, bias = (a.view(-1, 1, 1) for a in (self.weight, self.bias))  # (C, 1, 1)
+            return normalise_swish(x, self._group_mean, weight, bias, self.eps)
         return F.silu(super().forward(x), inplace=True)
 
-    def _normalise(self, x: Tensor) -> Tensor:
-        """(M, C, h, w) to (M, C, h, w), from sums that are added up in pairs, of centred values."""
+    def _group_mean(self, x: Tensor) -> Tensor:
+        """(M, C, h, w) to (M, C, 1, 1), the same for all channels of a group."""
         per_group = x.shape[1] // self.num_groups
+        # Sums over pixels first: torch adds those up in pairs.
+        mean = x.mean(dim=(2, 3)).unflatten(1, (-1, per_group)).mean(dim=2)  # (M, G)
+        return mean.repeat_interleave(per_group, dim=1)[..., None, None]
 
-        def group_mean(values: Tensor) -> Tensor:
-            """(M, C, h, w) to (M, C, 1, 1), the same for all channels of a group."""
-            mean = values.mean(dim=(2, 3)).unflatten(1, (-1, per_group)).mean(dim=2)  # (M, G)
-            return mean.repeat_interleave(per_group, dim=1)[..., None, None]
 
-        centred = x - group_mean(x)
-        scale = (group_mean(centred.square()) + self.eps).rsqrt() * self.weight.view(-1, 1, 1)
-        return centred.mul_(scale).add_(self.bias.view(-1, 1, 1))
+def normalise_swish(
+    x: Tensor,
+    group_mean: Callable[[Tensor], Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+) -> Tensor:
+    """Group normalisation and swish without gradient, whatever the means are taken over.
+
+    Args:
+        x: Numbers; they stay as they are.
+        group_mean: Mean of the group of each number, in a shape that goes with ``x``.
+        weight: Scale of the channels, likewise.
+        bias: Shift of the channels, likewise.
+        eps: Epsilon of the normalisation.
+
+    Returns:
+        As ``x``.
+    """
+    x = x - group_mean(x)
+    scale = (group_mean(x.square()) + eps).rsqrt() * weight
+    return F.silu(x.mul_(scale).add_(bias), inplace=True)
 
 
 class _ChannelsLast(Function):

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .norm_swish import GroupNormSwish
+from .norm_swish import GroupNormSwish, normalise_swish
 from .residual_block import ResidualBlock
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ def encode_by_classes(conv: nn.Conv2d, levels: Sequence[EncoderLevel], mask: Ten
         mask: (M, 1, H, W), at least one.
 
     Returns:
-        (M, C, h, w).
+        (M, C, h, w) in channels-last layout.
     """
     # One mask after the other: its rows stay in the cache, and others do not change its numbers.
-    maps = [_encode_mask(conv, levels, one[None]) for one in mask]
-    return maps[0] if len(maps) == 1 else torch.cat(maps)
+    maps = torch.cat([_encode_mask(conv, levels, one[None]) for one in mask])
+    return maps.contiguous(memory_format=torch.channels_last)
 
 
 def _encode_mask(conv: nn.Conv2d, levels: Sequence[EncoderLevel], mask: Tensor) -> Tensor:
@@ -247,6 +247,4 @@ def _normalise(norm: GroupNormSwish, x: Tensor, share: Tensor) -> Tensor:
         mean = (rows * share[:, None]).sum(dim=0).view(-1, per_group).mean(dim=1)  # (G,)
         return mean.repeat_interleave(per_group)
 
-    x = x - group_mean(x)
-    scale = (group_mean(x.square()) + norm.eps).rsqrt() * norm.weight  # (C,)
-    return F.silu(x.mul_(scale).add_(norm.bias), inplace=True)
+    return normalise_swish(x, group_mean, norm.weight, norm.bias, norm.eps)

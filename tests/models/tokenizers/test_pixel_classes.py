@@ -81,6 +81,7 @@ def test_the_same_features(
         patch.setattr(pixel_classes, '_CHUNK', 100)
         found = by_classes(encoder, mask.double(), levels)
     torch.testing.assert_close(found, pixel_by_pixel(encoder, mask.double(), levels))
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_how_far_a_pixel_sees() -> None:
